@@ -1,0 +1,88 @@
+"""One tiny seeded world that tests share; what is costly to make is made once a session."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adrec import config, demo, sequences
+
+PARAMS = Path(__file__).parent.parent / "params.yaml"
+TINY_USERS, TINY_ITEMS = 150, 60
+
+
+@pytest.fixture(scope="session")
+def params() -> dict[str, config.Section]:
+    """`params.yaml` as it stands."""
+    return config.load(PARAMS)
+
+
+@pytest.fixture(scope="session")
+def tiny(params: dict[str, config.Section]) -> dict[str, config.Section]:
+    """`params.yaml` made small enough to train in seconds."""
+    few_epochs = {"epochs": 2, "evaluate_every": 1, "batch_size": 64}
+    changes = {
+        "ingest": {"demo_users": TINY_USERS, "demo_items": TINY_ITEMS},
+        "model": {"dimension": 16, "heads": 2, "max_length": 12, "diffusion_steps": 4, "device": "cpu"},
+        "pretrain": few_epochs,
+        "warmup": {"epochs": 1, "batch_size": 64},
+        "finetune": few_epochs,
+        "evaluate": {"bootstrap": 50},
+        "publish": {"max_length": 12},
+    }
+    return {name: replace(section, **changes.get(name, {})) for name, section in params.items()}
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset(tiny: dict, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared dataset folder of the tiny world."""
+    ingest = tiny["ingest"]
+    rows = demo.interactions(ingest.demo_users, ingest.demo_items, ingest.demo_seed)
+    catalogue, histories = sequences.build(sequences.k_core(rows, tiny["prepare"].core))
+    about = {
+        "data_hash": "0" * 32,
+        "data_tag": "interactions-v1",
+        "catalogue_hash": catalogue.hash,
+        "users": len(histories),
+        "items": len(catalogue),
+        "interactions": len(histories.items),
+        "demo": {"items": ingest.demo_items, "seed": ingest.demo_seed},
+    }
+    folder = tmp_path_factory.mktemp("tiny") / "dataset"
+    folder.mkdir()
+    sequences.Dataset(catalogue, histories, about).write(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny: dict[str, config.Section], tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the steps from pretrain to evaluate make of the tiny world."""
+    from components import evaluate, finetune, pretrain, warmup
+
+    folder = tmp_path_factory.mktemp("tiny-run")
+    common = {"dataset": tiny_dataset, "model": tiny["model"]}
+    pretrain.run(**common, pretrain=tiny["pretrain"], pretrained=folder / "pretrained")
+    warmup.run(**common, pretrained=folder / "pretrained", warmup=tiny["warmup"], warmed=folder / "warmed")
+    finetune.run(**common, warmed=folder / "warmed", finetune=tiny["finetune"], finetuned=folder / "finetuned")
+    evaluate.run(
+        dataset=tiny_dataset,
+        pretrained=folder / "pretrained",
+        finetuned=folder / "finetuned",
+        evaluate=tiny["evaluate"],
+        winner=folder / "winner",
+        metrics=folder / "metrics.json",
+        report=folder / "report.html",
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_winner(tiny_run: Path) -> Path:
+    """The winner's model folder."""
+    return tiny_run / "winner"
+
+
+@pytest.fixture(scope="session")
+def tiny_metrics(tiny_run: Path) -> Path:
+    """The metrics of the tiny world's models."""
+    return tiny_run / "metrics.json"

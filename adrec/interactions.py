@@ -1,0 +1,62 @@
+"""What an interaction is, and the one file format in which interactions travel.
+
+Interactions are one Polars frame: `user_id` and `item_id` (strings), `timestamp` (UTC, microseconds), and
+where the source has them `rating` (float) and `event` (string). Rows keep the order of the source: it breaks
+ties in time.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from adrec.output import new_file
+
+USER = "user_id"
+ITEM = "item_id"
+TIMESTAMP = "timestamp"
+RATING = "rating"
+EVENT = "event"
+
+SCHEMA = {
+    USER: pl.String(),
+    ITEM: pl.String(),
+    TIMESTAMP: pl.Datetime("us", "UTC"),
+    RATING: pl.Float64(),
+    EVENT: pl.String(),
+}
+REQUIRED = (USER, ITEM, TIMESTAMP)
+ABOUT = "adrec"  # key of the Parquet metadata that says what a source is known to be
+ROW_GROUP = 1_000_000  # rows
+
+
+def write(interactions: pl.DataFrame, path: Path, about: Mapping[str, Any]) -> None:
+    """Write interactions to a Parquet file; equal frames and equal `about` (JSON values) give equal bytes."""
+    assert dict(interactions.schema).items() <= SCHEMA.items(), interactions.schema
+    metadata = {ABOUT: json.dumps(about, sort_keys=True)}
+    with new_file(path) as temporary:
+        interactions.rechunk().write_parquet(temporary, row_group_size=ROW_GROUP, metadata=metadata)
+
+
+def read(path: Path) -> pl.DataFrame:
+    """Read what `write` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is no Parquet.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there are no interactions at {path}: run the ingest step first")
+    try:
+        return pl.read_parquet(path)
+    except pl.exceptions.ComputeError as error:
+        raise ValueError(f"{path} is no Parquet file of interactions: {error}") from None
+
+
+def about(path: Path) -> dict[str, Any]:
+    """What `write` was told about the source; nothing for a file from elsewhere."""
+    found = json.loads(pl.read_parquet_metadata(path).get(ABOUT, "{}"))
+    assert isinstance(found, dict), found
+    return found

@@ -1,0 +1,70 @@
+"""A trained network on disk: safetensors for the tensors, JSON for the rest; nothing is ever unpickled."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from adrec.config import Model, parse
+from adrec.model import NETWORKS, Network
+from adrec.output import new_folder
+
+WEIGHTS_FILE = "model.safetensors"
+MOMENTS_FILE = "optimizer.safetensors"
+ABOUT_FILE = "checkpoint.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What one stage hands to the next.
+
+    Attributes:
+        weights: by parameter name.
+        moments: Adam's state by parameter name; empty in a model folder, which keeps none.
+        about: stage, network, configuration, seed, epochs and the hashes of the data.
+    """
+
+    weights: dict[str, Tensor]
+    moments: dict[str, dict[str, Tensor]]
+    about: dict[str, Any]
+
+    def write(self, folder: Path) -> None:
+        """Write into `folder`, which appears whole or not at all."""
+        with new_folder(folder) as unfinished:
+            save_file(_contiguous(self.weights), unfinished / WEIGHTS_FILE)
+            flat = {f"{name}/{key}": value for name, state in self.moments.items() for key, value in state.items()}
+            save_file(_contiguous(flat), unfinished / MOMENTS_FILE)
+            (unfinished / ABOUT_FILE).write_text(json.dumps(self.about, indent=2) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read what `write` wrote.
+
+        Raises:
+            ValueError: `folder` holds no checkpoint.
+        """
+        if not (folder / ABOUT_FILE).is_file():
+            raise ValueError(f"{folder} holds no checkpoint: {ABOUT_FILE} is missing")
+        about = json.loads((folder / ABOUT_FILE).read_text())
+        return cls(load_file(folder / WEIGHTS_FILE), _read_moments(folder / MOMENTS_FILE), about)
+
+    def network(self) -> Network:
+        """The network with these weights, on the CPU and in evaluation mode."""
+        network = NETWORKS[self.about["network"]](parse(Model, self.about["config"]["model"]), self.about["num_items"])
+        network.load_state_dict(self.weights)
+        return network.eval()
+
+
+def _read_moments(file: Path) -> dict[str, dict[str, Tensor]]:
+    moments: dict[str, dict[str, Tensor]] = {}
+    for name, value in (load_file(file) if file.exists() else {}).items():
+        parameter, key = name.rsplit("/", 1)
+        moments.setdefault(parameter, {})[key] = value
+    return moments
+
+
+def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}

@@ -1,0 +1,226 @@
+"""The two networks: SASRec, which pre-trains the item embeddings, and ADRec itself.
+
+Legend: B users, L positions, D width, V items, T diffusion steps; R rows of W packed tokens, M of them real.
+Both networks give `losses(batch)` for training and `represent(items, lengths)`, the vector whose inner products with
+the item embeddings rank the catalogue.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from adrec import losses
+from adrec.attention import Past
+from adrec.batches import Batch
+from adrec.config import Model as ModelConfig
+from adrec.diffusion import Diffusion
+from adrec.encoder import Encoder
+from adrec.schedule import SCHEDULES
+
+SASREC_STD = 0.1
+TIME_SCALE = 1000  # time is measured in thousandths of the process, whatever T is
+SAMPLING_SEED = 2025  # the reverse process is random, but the same request gets the same answer
+
+
+class Network(nn.Module, ABC):
+    """What training, evaluation and serving need of a network."""
+
+    item_embedding: nn.Embedding
+
+    @abstractmethod
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Named scalar losses of a batch; training minimises their sum."""
+
+    @abstractmethod
+    def represent(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
+        """One vector [B, D] per history of item numbers, right-padded with 0; in evaluation mode."""
+
+
+class SASRec(Network):
+    """A causal transformer without positions (Kang and McAuley, 2018, as ADRec's first stage runs it)."""
+
+    def __init__(
+        self,
+        num_items: int,
+        dimension: int,
+        heads: int,
+        blocks: int,
+        dropout: float,
+        embedding_dropout: float,
+    ) -> None:
+        super().__init__()
+        self.item_embedding = nn.Embedding(num_items + 1, dimension)
+        self.norm = nn.LayerNorm(dimension)
+        self.dropout = nn.Dropout(embedding_dropout)
+        self.encoder = Encoder(blocks, dimension, heads, dropout)
+        self.apply(_small_normal)
+
+    def forward(self, items_BL: Tensor, mask_B1LL: Tensor | None = None) -> Tensor:
+        """Output vectors [B, L, D], each the prediction of the item that follows."""
+        return self.encoder(self.dropout(self.norm(self.item_embedding(items_BL))), mask_B1LL)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The cross-entropy of the next items."""
+        x_MD = self(batch.items_RW, batch.mask_R1WW)[batch.real_RW]
+        targets_M = batch.targets_RW[batch.real_RW]
+        return {"ce": losses.next_item(x_MD, targets_M, self.item_embedding.weight[1:])}
+
+    @torch.no_grad()
+    def represent(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
+        """The output at each history's last item, [B, D]."""
+        return _at_last(self(items_BL), lengths_B)
+
+
+class ADRec(Network):
+    """Auto-regression and token-level diffusion (Chen et al., KDD 2025).
+
+    A causal encoder turns the history into a condition for each position; a causal denoiser recovers, at each
+    position, the next item's embedding from a noised one. Noise levels are drawn independently for each token.
+    """
+
+    def __init__(
+        self,
+        num_items: int,
+        dimension: int,
+        heads: int,
+        encoder_blocks: int,
+        denoiser_blocks: int,
+        dropout: float,
+        embedding_dropout: float,
+        diffusion: Diffusion,
+        conditioning_scale: float,
+    ) -> None:
+        super().__init__()
+        self.item_embedding = nn.Embedding(num_items + 1, dimension)
+        self.norm = nn.LayerNorm(dimension, eps=1e-12)
+        self.dropout = nn.Dropout(embedding_dropout)
+        self.encoder = Encoder(encoder_blocks, dimension, heads, dropout)
+        self.denoiser = Encoder(denoiser_blocks, dimension, heads, dropout)
+        for stack in (self.encoder, self.denoiser):
+            stack.apply(_xavier)
+        self.diffusion = diffusion
+        self.time_embedding = TimeEmbedding(diffusion.steps, dimension)
+        self.conditioning_scale = conditioning_scale
+
+    def condition(self, items_BL: Tensor, mask_B1LL: Tensor | None = None) -> Tensor:
+        """What the encoder makes of the history, [B, L, D]."""
+        return self.encoder(self.norm(self.dropout(self.item_embedding(items_BL))), mask_B1LL)
+
+    def mix(self, condition: Tensor, noisy: Tensor, t: Tensor) -> Tensor:
+        """The denoiser's input z = c + lambda (x_t + time(t)); all [..., D], `t` [...]."""
+        return condition + self.conditioning_scale * (noisy + self.time_embedding(t))
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy of the next items and squared error of their embeddings, both from the denoised vectors."""
+        mask_R1WW, real_RW = batch.mask_R1WW, batch.real_RW
+        clean_RWD = self.item_embedding(batch.targets_RW)
+        t_RW = torch.randint(self.diffusion.steps, clean_RWD.shape[:2], device=clean_RWD.device)
+        noisy_RWD = self.diffusion.diffuse(clean_RWD, t_RW, torch.randn_like(clean_RWD))
+        mixed_RWD = self.mix(self.condition(batch.items_RW, mask_R1WW), noisy_RWD, t_RW)
+        predicted_MD = self.denoiser(mixed_RWD, mask_R1WW)[real_RW]
+        return {
+            "ce": losses.next_item(predicted_MD, batch.targets_RW[real_RW], self.item_embedding.weight[1:]),
+            "mse": losses.denoising(predicted_MD, clean_RWD[real_RW], batch.shares_RW[real_RW]),
+        }
+
+    @torch.no_grad()
+    def represent(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
+        """Denoise the item that follows each history, [B, D], by T reverse steps from pure noise.
+
+        Only the last position is unknown. Those before it hold known items, kept clean at t = 0, so the denoiser's
+        keys and values there are computed once.
+        """
+        condition_BLD = self.condition(items_BL)
+        pasts = self._remember(items_BL, lengths_B, condition_BLD)
+        condition_BD = _at_last(condition_BLD, lengths_B)
+        noise_TD = self._noise(condition_BD)
+        noisy_BD = noise_TD[-1].expand_as(condition_BD)
+        for t in reversed(range(self.diffusion.steps)):
+            time_B = torch.full_like(lengths_B, t)
+            clean_BD = self.denoiser.step(self.mix(condition_BD, noisy_BD, time_B), pasts)
+            noisy_BD = self.diffusion.reverse(clean_BD, noisy_BD, t, noise_TD[t - 1])
+        return noisy_BD
+
+    def _remember(self, items_BL: Tensor, lengths_B: Tensor, condition_BLD: Tensor) -> list[Past]:
+        """The denoiser's keys and values at all positions but the last of each history."""
+        known_BLD = self.item_embedding(items_BL[:, 1:])
+        start = torch.zeros_like(items_BL[:, 1:])
+        positions_L = torch.arange(items_BL.shape[1] - 1, device=items_BL.device)
+        visible_BL = positions_L < lengths_B[:, None] - 1
+        return self.denoiser.remember(self.mix(condition_BLD[:, :-1], known_BLD, start), visible_BL)
+
+    def _noise(self, like_BD: Tensor) -> Tensor:
+        """Gaussian noise [T, D] for one reverse process, shared by all users so that no answer depends on its batch."""
+        generator = torch.Generator().manual_seed(SAMPLING_SEED)
+        noise_TD = torch.randn(self.diffusion.steps, like_BD.shape[1], generator=generator)
+        return noise_TD.to(like_BD)
+
+
+class TimeEmbedding(nn.Module):
+    """Sinusoids of the step index through a two-layer perceptron: a table of T rows, as T is all there is."""
+
+    features_TD: Tensor
+
+    def __init__(self, steps: int, dimension: int) -> None:
+        super().__init__()
+        half = dimension // 2
+        frequency = torch.exp(-math.log(10_000) * torch.arange(half) / half)
+        angle = torch.arange(steps)[:, None] * (TIME_SCALE / steps) * frequency
+        self.register_buffer("features_TD", torch.cat([angle.cos(), angle.sin()], dim=-1), persistent=False)
+        self.widen = nn.Linear(dimension, 4 * dimension)
+        self.narrow = nn.Linear(4 * dimension, dimension)
+
+    def forward(self, t: Tensor) -> Tensor:
+        """Embeddings [..., D] of step indices [...]."""
+        table_TD = self.narrow(nn.functional.silu(self.widen(self.features_TD)))
+        return table_TD[t]
+
+
+def sasrec(config: ModelConfig, num_items: int) -> SASRec:
+    """Build the first stage's network."""
+    return SASRec(
+        num_items=num_items,
+        dimension=config.dimension,
+        heads=config.heads,
+        blocks=config.encoder_blocks,
+        dropout=config.dropout,
+        embedding_dropout=config.embedding_dropout,
+    )
+
+
+def adrec(config: ModelConfig, num_items: int) -> ADRec:
+    """Build the network of the second and third stages."""
+    return ADRec(
+        num_items=num_items,
+        dimension=config.dimension,
+        heads=config.heads,
+        encoder_blocks=config.encoder_blocks,
+        denoiser_blocks=config.denoiser_blocks,
+        dropout=config.dropout,
+        embedding_dropout=config.embedding_dropout,
+        diffusion=Diffusion(SCHEDULES[config.schedule](config.diffusion_steps)),
+        conditioning_scale=config.conditioning_scale,
+    )
+
+
+NETWORKS: dict[str, Callable[[ModelConfig, int], Network]] = {"sasrec": sasrec, "adrec": adrec}
+
+
+def _at_last(x_BLD: Tensor, lengths_B: Tensor) -> Tensor:
+    """The vector [B, D] at each history's last position."""
+    return x_BLD[torch.arange(len(x_BLD), device=x_BLD.device), lengths_B - 1]
+
+
+def _small_normal(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=SASREC_STD)
+    if isinstance(module, nn.Linear):
+        nn.init.zeros_(module.bias)
+
+
+def _xavier(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_normal_(module.weight)

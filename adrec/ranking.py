@@ -1,0 +1,74 @@
+"""Where a model ranks each user's held-out item among the whole catalogue.
+
+Legend: B users, L positions, V items.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adrec.metrics import rank
+from adrec.model import Network
+from adrec.sequences import Histories
+
+BLOCK = 256  # users scored at once: bounds the memory of [users, items]
+
+# Scores [B, V] of items 1..V (column item - 1), given histories and the indices [B] of the users wanted.
+Scorer = Callable[[Histories, np.ndarray], Tensor]
+
+
+def rank_targets(score: Scorer, histories: Histories, targets: np.ndarray, exclude_history: bool) -> np.ndarray:
+    """Rank of each user's target item number given the history, int64 [U].
+
+    Users are scored in the order of their history's length, so that a block needs little padding.
+    """
+    ranks = np.empty(len(targets), dtype=np.int64)
+    by_length = np.argsort(histories.lengths, kind="stable")
+    for start in range(0, len(by_length), BLOCK):
+        users = by_length[start : start + BLOCK]
+        scores_BV = score(histories, users)
+        if exclude_history:
+            scores_BV = without(scores_BV, histories, users)
+        columns_B = torch.from_numpy(targets[users].astype(np.int64) - 1).to(scores_BV.device)
+        ranks[users] = rank(scores_BV, columns_B).cpu().numpy()
+    return ranks
+
+
+def without(scores_BV: Tensor, histories: Histories, users: np.ndarray) -> Tensor:
+    """The scores with each user's own items at -inf."""
+    lengths = histories.lengths[users]
+    rows = np.repeat(np.arange(len(users)), lengths)
+    columns = np.concatenate([_items(histories, user) for user in users]) - 1
+    scores_BV = scores_BV.clone()
+    scores_BV[torch.from_numpy(rows), torch.from_numpy(columns.astype(np.int64))] = -torch.inf
+    return scores_BV
+
+
+def padded(histories: Histories, users: np.ndarray, max_length: int) -> tuple[Tensor, Tensor]:
+    """The last `max_length` items of each user, right-padded with 0, int64 [B, L]; and their lengths, int64 [B]."""
+    lengths = np.minimum(histories.lengths[users], max_length)
+    items_BL = np.zeros((len(users), lengths.max()), dtype=np.int64)
+    for row, (user, length) in enumerate(zip(users, lengths, strict=True)):
+        items_BL[row, :length] = _items(histories, user)[-length:]
+    return torch.from_numpy(items_BL), torch.from_numpy(lengths.astype(np.int64))
+
+
+def network_scorer(network: Network, max_length: int, device: torch.device) -> Scorer:
+    """Score by inner products of the network's representation with the item embeddings.
+
+    The network must be in evaluation mode.
+    """
+
+    @torch.no_grad()
+    def score(histories: Histories, users: np.ndarray) -> Tensor:
+        items_BL, lengths_B = padded(histories, users, max_length)
+        x_BD = network.represent(items_BL.to(device), lengths_B.to(device))
+        return x_BD @ network.item_embedding.weight[1:].T
+
+    return score
+
+
+def _items(histories: Histories, user: int) -> np.ndarray:
+    return histories.items[histories.offsets[user] : histories.offsets[user + 1]]

@@ -1,0 +1,164 @@
+"""The three stages of ADRec as data, and how a learner for each begins.
+
+1. `pretrain`: SASRec learns the item embeddings.
+2. `warmup`: ADRec's backbone learns while those embeddings are frozen.
+3. `finetune`: everything learns, with the optimiser that warm-up left.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from adrec import config
+from adrec.fit import Epoch, Learner, derived_seed, fit, patience_is_over
+from adrec.metrics import means
+from adrec.model import NETWORKS, Network
+from adrec.ranking import network_scorer, rank_targets
+from adrec.sequences import Dataset
+
+ITEM_EMBEDDING = "item_embedding.weight"
+VALIDATION_CUTOFFS = (5, 10, 20)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How a stage trains.
+
+    Attributes:
+        name: its section in `params.yaml`.
+        network: its network's name in `NETWORKS`.
+        options: its section.
+        early_stopping: how often to validate and when to stop; None to train all epochs and keep the last.
+        before_step: what happens to the gradients before each step.
+    """
+
+    name: str
+    network: str
+    options: config.Pretrain | config.Warmup
+    early_stopping: config.Pretrain | None
+    before_step: Callable[[Network], None]
+
+
+def pretrain_stage(options: config.Pretrain) -> Stage:
+    """Stage 1."""
+    return Stage("pretrain", "sasrec", options, options, _leave_gradients)
+
+
+def warmup_stage(options: config.Warmup) -> Stage:
+    """Stage 2."""
+    freeze = {"exact": freeze_embedding, "decay": decay_embedding}[options.freeze]
+    return Stage("warmup", "adrec", options, None, freeze)
+
+
+def finetune_stage(options: config.Finetune) -> Stage:
+    """Stage 3."""
+    return Stage("finetune", "adrec", options, options, _leave_gradients)
+
+
+def freeze_embedding(network: Network) -> None:
+    """Keep the item embeddings as they are: Adam passes over a parameter without a gradient."""
+    network.item_embedding.weight.grad = None
+
+
+def decay_embedding(network: Network) -> None:
+    """What the released code does instead of freezing.
+
+    With a gradient of zero Adam still applies the weight decay and, normalising it, moves every weight towards zero by
+    about the learning rate at each step.
+    """
+    network.item_embedding.weight.grad = torch.zeros_like(network.item_embedding.weight)
+
+
+def _leave_gradients(network: Network) -> None:
+    """Train everything."""
+
+
+def begin(
+    stage: Stage,
+    model: config.Model,
+    num_items: int,
+    weights: dict[str, Tensor],
+    optimizer_state: dict[str, dict[str, Tensor]] | None = None,
+) -> Learner:
+    """A learner at the start of `stage`.
+
+    Args:
+        stage: the stage.
+        model: the architecture.
+        num_items: V.
+        weights: parameters to start from, by name; the others are drawn from the stage's seed.
+        optimizer_state: Adam's moments by parameter name, to continue from.
+    """
+    device = choose_device(model.device)
+    torch.manual_seed(derived_seed(model.seed, stage.name, 0))
+    network = NETWORKS[stage.network](model, num_items)
+    unknown = network.load_state_dict(weights, strict=False).unexpected_keys
+    assert not unknown, f"weights that {stage.network} does not have: {unknown}"
+    network.to(device)
+    optimizer = torch.optim.Adam(
+        network.parameters(), lr=stage.options.learning_rate, weight_decay=stage.options.weight_decay
+    )
+    load_moments(network, optimizer, optimizer_state or {})
+    return Learner(stage.name, network, optimizer, model.seed, device)
+
+
+def train(stage: Stage, learner: Learner, dataset: Dataset, model: config.Model) -> Iterator[Epoch]:
+    """Run `stage`, yielding each epoch after it is recorded, until its epochs or its patience are over."""
+    epochs = fit(
+        learner,
+        dataset.training,
+        epochs=stage.options.epochs,
+        batch_size=stage.options.batch_size,
+        max_length=model.max_length,
+        learning_rate=stage.options.learning_rate,
+        before_step=stage.before_step,
+    )
+    rule = stage.early_stopping
+    for epoch in epochs:
+        if rule and (epoch.number % rule.evaluate_every == 0 or epoch.number == rule.epochs):
+            epoch = replace(epoch, validation=validate(learner, dataset, model))
+        learner.record(epoch)
+        yield epoch
+        if rule and patience_is_over(learner.log, rule.patience):
+            return
+
+
+def validate(learner: Learner, dataset: Dataset, model: config.Model) -> dict[str, float]:
+    """Metrics on the validation targets by the paper's protocol: the whole catalogue, history included."""
+    learner.network.eval()
+    histories, targets = dataset.questions("validation")
+    scorer = network_scorer(learner.network, model.max_length, learner.device)
+    return means(rank_targets(scorer, histories, targets, exclude_history=False), VALIDATION_CUTOFFS)
+
+
+def embeddings_of(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What warm-up takes over from pre-training: the item embeddings alone."""
+    return {ITEM_EMBEDDING: weights[ITEM_EMBEDDING]}
+
+
+def moments(learner: Learner) -> dict[str, dict[str, Tensor]]:
+    """Adam's state by parameter name; parameters that never had a gradient have none."""
+    state = learner.optimizer.state
+    return {name: dict(state[p]) for name, p in learner.network.named_parameters() if p in state}
+
+
+def load_moments(network: Network, optimizer: torch.optim.Adam, state: dict[str, dict[str, Tensor]]) -> None:
+    """Put `moments` back into a fresh optimiser over the parameters of `network`."""
+    parameters = dict(network.named_parameters())
+    for name, values in state.items():
+        device = {key: "cpu" if key == "step" else parameters[name].device for key in values}
+        optimizer.state[parameters[name]] = {key: value.clone().to(device[key]) for key, value in values.items()}
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of `model.device`.
+
+    Raises:
+        ValueError: CUDA is asked for and there is none.
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise ValueError("model.device = 'cuda', but this machine shows no CUDA device; use 'auto' or 'cpu'")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")

@@ -1,0 +1,163 @@
+"""The three stages: hand-over, freezing, early stopping, and what training achieves."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from adrec import config, demo, stages
+from adrec.baselines.oracle import oracle_scorer
+from adrec.baselines.popularity import count, popularity_scorer
+from adrec.fit import Epoch, Learner, patience_is_over
+from adrec.metrics import ndcg
+from adrec.ranking import network_scorer, rank_targets
+from adrec.sequences import Dataset, build, k_core
+from components import finetune, pretrain, warmup
+
+
+@pytest.fixture(scope="module")
+def dataset(tiny_dataset: Path) -> Dataset:
+    return Dataset.read(tiny_dataset)
+
+
+def run(stage: stages.Stage, learner: Learner, dataset: Dataset, model: config.Model) -> Learner:
+    for _ in stages.train(stage, learner, dataset, model):
+        pass
+    return learner
+
+
+def start(name: str, tiny: dict, dataset: Dataset, **changes: object) -> tuple[stages.Stage, Learner]:
+    options = replace(tiny[name], **changes)
+    stage = {"pretrain": stages.pretrain_stage, "warmup": stages.warmup_stage, "finetune": stages.finetune_stage}[name]
+    return stage(options), stages.begin(stage(options), tiny["model"], len(dataset.catalogue), {})
+
+
+def test_three_steps_give_the_weights_of_one_uninterrupted_run_bit_for_bit(
+    tiny: dict, tiny_dataset: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    model, num_items = tiny["model"], len(dataset.catalogue)
+    first = run(*start("pretrain", tiny, dataset), dataset, model)
+    warming = stages.warmup_stage(tiny["warmup"])
+    second = run(
+        warming, stages.begin(warming, model, num_items, stages.embeddings_of(first.weights())), dataset, model
+    )
+    tuning = stages.finetune_stage(tiny["finetune"])
+    third = run(
+        tuning, stages.begin(tuning, model, num_items, second.weights(), stages.moments(second)), dataset, model
+    )
+
+    from adrec.checkpoint import Checkpoint
+
+    paths = {name: tmp_path / name for name in ("pretrained", "warmed", "finetuned")}
+    common = {"dataset": tiny_dataset, "model": model}
+    pretrain.run(**common, pretrain=tiny["pretrain"], pretrained=paths["pretrained"])
+    warmup.run(**common, pretrained=paths["pretrained"], warmup=tiny["warmup"], warmed=paths["warmed"])
+    finetune.run(**common, warmed=paths["warmed"], finetune=tiny["finetune"], finetuned=paths["finetuned"])
+    for name, value in Checkpoint.read(paths["finetuned"]).weights.items():
+        assert torch.equal(value, third.weights()[name]), name
+
+
+def test_a_stage_continued_after_an_epoch_equals_one_that_ran_through(tiny: dict, dataset: Dataset) -> None:
+    whole = run(*start("pretrain", tiny, dataset, epochs=3), dataset, tiny["model"])
+    stage, halted = start("pretrain", tiny, dataset, epochs=3)
+    for epoch in stages.train(stage, halted, dataset, tiny["model"]):
+        if epoch.number == 1:
+            break
+    resumed = stages.begin(
+        stage, tiny["model"], len(dataset.catalogue), halted.network.state_dict(), stages.moments(halted)
+    )
+    resumed.log = halted.log
+    run(stage, resumed, dataset, tiny["model"])
+    for name, value in resumed.network.state_dict().items():
+        assert torch.equal(value, whole.network.state_dict()[name]), name
+
+
+def test_an_exact_freeze_leaves_the_item_embeddings_untouched(tiny: dict, dataset: Dataset) -> None:
+    stage, learner = start("warmup", tiny, dataset, epochs=2)
+    before = learner.network.item_embedding.weight.detach().clone()
+    run(stage, learner, dataset, tiny["model"])
+    assert torch.equal(before, learner.network.item_embedding.weight)
+    assert stages.ITEM_EMBEDDING not in stages.moments(learner)
+
+
+def test_a_decaying_freeze_moves_every_weight_towards_zero_by_the_learning_rate(tiny: dict, dataset: Dataset) -> None:
+    """The released code's flaw, kept as an option for reproduction."""
+    stage, learner = start("warmup", tiny, dataset, epochs=1, batch_size=10_000, freeze="decay")  # one step
+    before = learner.network.item_embedding.weight.detach().clone()
+    run(stage, learner, dataset, tiny["model"])
+    moved = before - learner.network.item_embedding.weight.detach()
+    large = before.abs() > 0.1
+    torch.testing.assert_close(moved[large], 1e-3 * before[large].sign(), rtol=0.02, atol=0)
+
+
+def test_stages_2_and_3_start_from_the_embeddings_of_stage_1(tiny: dict, dataset: Dataset) -> None:
+    _, first = start("pretrain", tiny, dataset)
+    weights = stages.embeddings_of(first.weights())
+    second = stages.begin(stages.warmup_stage(tiny["warmup"]), tiny["model"], len(dataset.catalogue), weights)
+    assert torch.equal(second.network.item_embedding.weight, first.network.item_embedding.weight)
+
+
+def test_patience_counts_evaluations_without_a_better_one() -> None:
+    def log(*values: float | None) -> list[Epoch]:
+        return [Epoch(n, {}, None if v is None else {"NDCG@20": v}) for n, v in enumerate(values, 1)]
+
+    assert not patience_is_over(log(0.1, None, 0.2, None, 0.15), 2)
+    assert patience_is_over(log(0.1, None, 0.2, None, 0.15, 0.2), 2)
+    assert not patience_is_over(log(0.1, 0.05), 2)
+
+
+def test_the_weights_handed_on_are_those_of_the_best_validation(tiny: dict, dataset: Dataset) -> None:
+    _, learner = start("pretrain", tiny, dataset)
+    for number, value in enumerate((0.1, 0.3, 0.2), start=1):
+        torch.nn.init.constant_(learner.network.item_embedding.weight, number)
+        learner.record(Epoch(number, {}, {"NDCG@20": value}))
+    assert learner.best_epoch == 2
+    assert (learner.weights()[stages.ITEM_EMBEDDING] == 2).all()
+
+
+def test_a_loss_that_is_not_finite_stops_with_stage_epoch_and_step(tiny: dict, dataset: Dataset) -> None:
+    stage, learner = start("pretrain", tiny, dataset)
+    torch.nn.init.constant_(learner.network.item_embedding.weight, float("nan"))
+    with pytest.raises(FloatingPointError, match=r"pretrain: the ce loss is nan at epoch 1, step 1"):
+        run(stage, learner, dataset, tiny["model"])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_asking_for_cuda_without_a_gpu_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="no CUDA device"):
+        stages.choose_device("cuda")
+
+
+def test_training_goes_from_popularity_most_of_the_way_to_the_oracle(tiny: dict) -> None:
+    """A small demo world, all three stages; measured by the mean NDCG@20 on the test targets."""
+    num_items, seed = 60, 3
+    rows = demo.interactions(500, num_items, seed)
+    catalogue, histories = build(k_core(rows, 5))
+    data = Dataset(catalogue, histories, {})
+    model = replace(tiny["model"], dimension=64, max_length=50)
+    options = {"epochs": 10, "evaluate_every": 5, "batch_size": 32, "learning_rate": 0.003}
+    weights, moments = {}, {}
+    for stage in (
+        stages.pretrain_stage(replace(tiny["pretrain"], **options)),
+        stages.warmup_stage(replace(tiny["warmup"], epochs=2, batch_size=32, learning_rate=0.003)),
+        stages.finetune_stage(replace(tiny["finetune"], **options)),
+    ):
+        learner = run(stage, stages.begin(stage, model, len(catalogue), weights, moments), data, model)
+        weights, moments = learner.weights(), stages.moments(learner)
+        if stage.name == "pretrain":
+            weights, moments = stages.embeddings_of(weights), {}
+    learner.network.load_state_dict(learner.weights())
+    scorers = {
+        "popularity": popularity_scorer(count(data.training, len(catalogue))),
+        "adrec": network_scorer(learner.network.eval(), model.max_length, learner.device),
+        "oracle": oracle_scorer(demo.World.create(num_items, seed), catalogue),
+    }
+    value = {name: ndcg(_ranks(scorer, data), 20).mean() for name, scorer in scorers.items()}
+    assert value["adrec"] > value["popularity"] + 0.6 * (value["oracle"] - value["popularity"]), value
+    assert value["adrec"] < value["oracle"] + 0.03, value
+
+
+def _ranks(scorer: object, data: Dataset) -> np.ndarray:
+    return rank_targets(scorer, *data.questions("test"), exclude_history=False)

@@ -1,0 +1,13 @@
+"""Stage 1: train the item embeddings inside SASRec."""
+
+from pathlib import Path
+
+from adrec import config
+
+
+def run(*, dataset: Path, model: config.Model, pretrain: config.Pretrain, pretrained: Path) -> None:
+    """Write the checkpoint `pretrained`, itself a SASRec candidate."""
+    from adrec.stages import pretrain_stage
+    from components.train import train
+
+    train(pretrain_stage(pretrain), dataset, model, pretrained, weights={}, moments={})

@@ -1,0 +1,83 @@
+"""What the three training steps share: run a stage to its end, say how far it is, and write its checkpoint."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from tqdm import tqdm
+
+from adrec import config, stages
+from adrec.checkpoint import Checkpoint
+from adrec.fit import SELECTION_METRIC, Epoch, Learner
+from adrec.sequences import Dataset
+
+
+def train(
+    stage: stages.Stage,
+    dataset: Path,
+    model: config.Model,
+    output: Path,
+    *,
+    before: Checkpoint | None = None,
+    weights: dict[str, Tensor],
+    moments: dict[str, dict[str, Tensor]],
+) -> None:
+    """Train `stage` on the dataset folder and write the checkpoint `output`.
+
+    Args:
+        stage: the stage.
+        dataset: the prepared folder.
+        model: the architecture.
+        output: the checkpoint's folder.
+        before: the checkpoint of the stage before; its configuration and log travel on.
+        weights: parameters to start from.
+        moments: Adam's state to continue from.
+    """
+    data = Dataset.read(dataset)
+    if before is not None:
+        _require_same_data(before, data)
+    learner = stages.begin(stage, model, len(data.catalogue), weights, moments)
+    with tqdm(total=stage.options.epochs, desc=stage.name, unit="epoch", disable=None) as bar:
+        for epoch in stages.train(stage, learner, data, model):
+            bar.update()
+            bar.set_postfix(_figures(epoch))
+            if not sys.stderr.isatty():
+                print(progress_line(stage.name, epoch, stage.options.epochs), flush=True)
+    Checkpoint(learner.weights(), stages.moments(learner), _about(stage, learner, model, data, before)).write(output)
+
+
+def progress_line(name: str, epoch: Epoch, epochs: int) -> str:
+    """One epoch in one line, which the local run's progress bar reads."""
+    figures = " ".join(f"{key} {value:.4f}" for key, value in _figures(epoch).items())
+    return f"{name}: epoch {epoch.number}/{epochs} {figures}"
+
+
+def _figures(epoch: Epoch) -> dict[str, float]:
+    validation = {SELECTION_METRIC: epoch.validation[SELECTION_METRIC]} if epoch.validation else {}
+    return {**epoch.losses, **validation}
+
+
+def _require_same_data(before: Checkpoint, data: Dataset) -> None:
+    if before.about["data_hash"] != data.about["data_hash"]:
+        raise ValueError(
+            f"the checkpoint of {before.about['stage']} was trained on data {before.about['data_hash'][:12]}, but the "
+            f"dataset is {data.about['data_hash'][:12]}; run {before.about['stage']} again"
+        )
+
+
+def _about(
+    stage: stages.Stage, learner: Learner, model: config.Model, data: Dataset, before: Checkpoint | None
+) -> dict[str, Any]:
+    """The checkpoint's description; the log and the configuration of earlier stages are part of it."""
+    earlier = before.about if before is not None else {"config": {}, "log": {}}
+    return {
+        "stage": stage.name,
+        "network": stage.network,
+        "config": {**earlier["config"], "model": model.as_dict(), stage.name: stage.options.as_dict()},
+        "log": {**earlier["log"], stage.name: [epoch.as_dict() for epoch in learner.log]},
+        "seed": model.seed,
+        "best_epoch": learner.best_epoch,
+        "num_items": len(data.catalogue),
+        **{key: data.about[key] for key in ("data_hash", "data_tag", "catalogue_hash")},
+    }

@@ -1,0 +1,1 @@
+"""The feature store: a Feast repository, and the few functions that read and append histories."""

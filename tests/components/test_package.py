@@ -1,0 +1,96 @@
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components import package, revision
+from features import store
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def inputs(tmp_path, tiny_winner, tiny_metrics):
+    return {"winner": tiny_winner, "metrics": tiny_metrics, "verdict": tmp_path / "verdict.json"}
+
+
+def judge(verdict: Path, *, accepted: bool) -> list[dict]:
+    reasons = [{"metric": "HR@20", "value": 0.1, "bound": 0.2, "passed": accepted, "sentence": "HR@20 is what it is"}]
+    verdict.write_text(json.dumps({"accepted": accepted, "reasons": reasons}))
+    return reasons
+
+
+def packaged(inputs: dict[str, Path], home: Path, folder: Path) -> dict:
+    """Run the step as DVC does, with its own BentoML store, and read its `bento.json`."""
+    arguments = [f"--{name}={path}" for name, path in {**inputs, "packaged": folder}.items()]
+    subprocess.run(
+        [sys.executable, "-m", "components.cli", "package", *arguments],
+        cwd=ROOT, env=os.environ | {"BENTOML_HOME": str(home)}, check=True, timeout=120,
+    )  # fmt: skip
+    return json.loads((folder / "bento.json").read_text())
+
+
+def test_a_rejected_model_is_not_packaged(inputs, tiny, tmp_path):
+    reasons = judge(inputs["verdict"], accepted=False)
+    folder = tmp_path / "packaged"
+    tag = package.run(**inputs, package=tiny["package"], serve=tiny["serve"], packaged=folder)
+    assert tag == ""
+    assert json.loads((folder / "bento.json").read_text()) == {"tag": None, "reasons": reasons}
+    assert [path.name for path in folder.iterdir()] == ["bento.json"]
+
+
+def test_an_accepted_model_becomes_a_bento_that_says_where_it_comes_from(inputs, tmp_path):
+    judge(inputs["verdict"], accepted=True)
+    about = packaged(inputs, tmp_path / "home", tmp_path / "packaged")
+    bento = tmp_path / "packaged" / "bento"
+    told = yaml.safe_load((bento / "bento.yaml").read_text())
+    checkpoint = json.loads((inputs["winner"] / "checkpoint.json").read_text())
+    metrics = json.loads(inputs["metrics"].read_text())
+    assert about["tag"] == f"{told['name']}:{told['version']}"
+    assert about["labels"] == told["labels"]
+    assert told["labels"]["data_hash"] == checkpoint["data_hash"]
+    assert told["labels"]["catalogue_hash"] == checkpoint["catalogue_hash"]
+    assert told["labels"]["code_revision"] == revision.code_revision()
+    assert told["labels"]["feature_service"] == store.SERVICE
+    assert float(told["labels"]["NDCG@20"]) == pytest.approx(metrics["models"][metrics["winner"]]["NDCG@20"], abs=1e-6)
+    assert_nothing_of_the_machine(bento)
+
+
+def assert_nothing_of_the_machine(bento: Path) -> None:
+    for path in bento.rglob("*"):
+        content = path.read_bytes() if path.is_file() else b""
+        for secret in (
+            str(ROOT),
+            str(Path.home()) + "/",
+            socket.gethostname(),
+            "index-url",
+            "find-links",
+            "trusted-host",
+        ):
+            assert secret.encode() not in content, f"{path} holds {secret}"
+
+
+def test_packaging_again_changes_nothing_and_another_model_has_another_tag(inputs, tmp_path):
+    judge(inputs["verdict"], accepted=True)
+    first = packaged(inputs, tmp_path / "home", tmp_path / "first")
+    again = packaged(inputs, tmp_path / "home", tmp_path / "again")
+    assert first == again
+    compared = [(tmp_path / name / "bento" / "bento.yaml").read_bytes() for name in ("first", "again")]
+    assert compared[0] == compared[1]
+    other = shutil.copytree(inputs["winner"], tmp_path / "other")
+    checkpoint = json.loads((other / "checkpoint.json").read_text())
+    (other / "checkpoint.json").write_text(json.dumps(checkpoint | {"seed": 1}))
+    assert packaged(inputs | {"winner": other}, tmp_path / "home", tmp_path / "third")["tag"] != first["tag"]
+
+
+def test_every_package_of_the_bento_is_pinned():
+    pins = package.pinned(package.REQUIREMENTS)
+    assert {"torch==2.13.0", "feast==0.67.0", "bentoml==1.4.39"} <= set(pins)
+    assert all(pin.count("==") == 1 and "+" not in pin for pin in pins)
+    assert not {pin.partition("==")[0] for pin in pins} & {"kfp", "dvc", "great-expectations"}

@@ -1,0 +1,19 @@
+from components.revision import code_revision, content_hash, files
+
+
+def test_the_code_revision_is_short_and_stable():
+    assert code_revision() == code_revision()
+    assert len(code_revision()) == 12
+
+
+def test_the_hash_sees_names_and_contents_but_neither_order_nor_compiled_python(tmp_path):
+    (tmp_path / "a.py").write_text("1")
+    (tmp_path / "b.py").write_text("2")
+    before = content_hash(tmp_path, files(tmp_path))
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "a.pyc").write_text("compiled")
+    assert content_hash(tmp_path, reversed(files(tmp_path))) == before
+    (tmp_path / "b.py").write_text("3")
+    changed = content_hash(tmp_path, files(tmp_path))
+    (tmp_path / "b.py").rename(tmp_path / "c.py")
+    assert len({before, changed, content_hash(tmp_path, files(tmp_path))}) == 3

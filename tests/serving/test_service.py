@@ -1,0 +1,187 @@
+"""The service as it runs: a Bento in a folder of its own, started by `bentoml serve`."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import httpx
+import pytest
+
+from adrec.recommend import Recommender
+from adrec.sequences import Dataset
+from components import publish
+from features import store
+from serving.client import Client
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 90
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("service")
+
+
+@pytest.fixture(scope="module")
+def environment(place):
+    return os.environ | {
+        "BENTOML_HOME": str(place / "bentoml"),
+        "BENTOML_DO_NOT_TRACK": "True",
+        store.FOLDER_VARIABLE: str(place / "features"),
+    }
+
+
+@pytest.fixture(scope="module")
+def bento(place, environment, tiny_winner, tiny_metrics):
+    """The folder of the tiny winner's Bento, away from the project."""
+    (place / "verdict.json").write_text(json.dumps({"accepted": True, "reasons": []}))
+    paths = {"winner": tiny_winner, "metrics": tiny_metrics, "verdict": place / "verdict.json"}
+    arguments = [f"--{name}={path}" for name, path in {**paths, "packaged": place / "packaged"}.items()]
+    program = [sys.executable, "-m", "components.cli", "package", *arguments]
+    subprocess.run(program, cwd=ROOT, env=environment, check=True, timeout=120)
+    shutil.rmtree(place / "bentoml")
+    return place / "packaged" / "bento"
+
+
+@pytest.fixture(scope="module")
+def feature_store(place, tiny, tiny_dataset):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(store.FOLDER_VARIABLE, str(place / "features"))
+        publish.run(dataset=tiny_dataset, publish=tiny["publish"], published=place / "published.json")
+        yield store.open_store()
+
+
+@pytest.fixture(scope="module")
+def url(place, environment, bento, feature_store):
+    """Address of the running service; its log is `place / "log"`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [Path(sys.executable).with_name("bentoml"), "serve", bento, "--host", "127.0.0.1", "--port", str(port)]
+    with (place / "log").open("w") as log:
+        server = subprocess.Popen(command, cwd=place, env=environment, stdout=log, stderr=log)
+    try:
+        wait_until_ready(f"http://127.0.0.1:{port}/readyz", server)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def wait_until_ready(address: str, server: subprocess.Popen) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        assert server.poll() is None, "the server ended"
+        try:
+            if httpx.get(address, timeout=2).is_success:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.2)
+    raise AssertionError(f"the server was not ready after {START_SECONDS} s")
+
+
+@pytest.fixture(scope="module")
+def client(url):
+    with Client(url, timeout=30) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def dataset(tiny_dataset):
+    return Dataset.read(tiny_dataset)
+
+
+def test_every_user_gets_what_the_model_recommends_after_the_training_history(client, dataset, tiny_winner, tiny):
+    model = Recommender.load(tiny_winner)
+    histories = dataset.histories.last(tiny["publish"].max_length)
+    for user, items in islice(zip(histories.users, histories, strict=True), 30):
+        history = dataset.catalogue.decode(items)
+        answer = client.for_user(user, k=5)
+        expected = model.recommend(history, 5)
+        assert answer.strategy == "sequence"
+        assert [item.item_id for item in answer.items] == expected.items
+        assert [item.score for item in answer.items] == pytest.approx(expected.scores)
+        assert client.for_items(history, k=5).items == answer.items
+
+
+def test_seen_excluded_and_unknown_items_are_never_recommended(client, dataset):
+    history = list(dataset.catalogue.items[:10])
+    excluded = list(dataset.catalogue.items[10:20])
+    answer = client.for_items([*history, "no such item"], k=100, exclude=excluded)
+    rest = set(dataset.catalogue.items) - set(history) - set(excluded)
+    assert {item.item_id for item in answer.items} == rest
+    assert answer.unknown_items == ["no such item"]
+
+
+def test_seen_items_come_back_on_demand(client, dataset):
+    answer = client.for_items(dataset.catalogue.items[:10], k=100, exclude_seen=False)
+    assert len(answer.items) == len(dataset.catalogue)
+
+
+def test_an_unknown_user_gets_popular_items_and_is_told_so(client):
+    answer = client.for_user("nobody", k=5)
+    assert answer.strategy == "popular"
+    assert len(answer.items) == 5
+    assert client.for_items([], k=5) == answer
+    assert client.for_items(["no such item"], k=5).strategy == "popular"
+
+
+def test_a_live_interaction_counts_in_the_next_answer(client, dataset, feature_store):
+    user = dataset.histories.users[-1]
+    best = client.for_user(user, k=1).items[0].item_id
+    store.append(feature_store, user, best, datetime.now(UTC), max_length=12)
+    answer = client.for_user(user, k=100)
+    assert best not in {item.item_id for item in answer.items}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"user_id": "1", "k": -1}, {"user_id": "1", "k": 10**6}, {"user_id": "1", "items": ["a"]}, {},
+        {"user_id": "x" * 10_000}, {"items": ["a"] * 100_000}, {"user_id": "1", "limit": 3}, "no json",
+    ],
+)  # fmt: skip
+def test_a_wrong_request_gets_one_sentence_and_no_traceback_in_the_log(url, body, place):
+    content = body if isinstance(body, str) else json.dumps(body)
+    response = httpx.post(f"{url}/recommend", content=content, timeout=30)
+    assert response.status_code == 400
+    assert response.json().keys() == {"error"}
+    assert "Traceback" not in (place / "log").read_text()
+
+
+def test_the_client_raises_the_sentence(client):
+    with pytest.raises(ValueError, match="k = 1000000 must be at most 100"):
+        client.for_user("1", k=10**6)
+
+
+def test_answers_are_counted_by_strategy(client, url):
+    client.for_user("nobody")
+    assert 'recommender_answers_total{strategy="popular"}' in httpx.get(f"{url}/metrics", timeout=30).text
+
+
+def test_the_bento_imports_its_own_code(bento, environment):
+    program = (
+        f"import bentoml; bentoml.load({str(bento)!r}); import adrec.config, features.store, serving.schemas;"
+        "print(adrec.config.__file__, features.store.__file__, serving.schemas.__file__)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], cwd=bento.parent, env=environment, capture_output=True, text=True, check=True
+    )
+    assert [Path(file).is_relative_to(bento / "src") for file in answer.stdout.split()] == [True] * 3
+
+
+def test_a_store_without_the_feature_service_stops_the_start(bento, environment, tmp_path):
+    command = [Path(sys.executable).with_name("bentoml"), "serve", bento, "--port", "0"]
+    elsewhere = environment | {store.FOLDER_VARIABLE: str(tmp_path)}
+    ended = subprocess.run(command, cwd=tmp_path, env=elsewhere, capture_output=True, text=True, timeout=START_SECONDS)
+    assert ended.returncode == 1
+    assert "has no feature service 'recommender_v1'" in ended.stderr
+    assert "Traceback" not in ended.stderr + ended.stdout

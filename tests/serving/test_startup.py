@@ -1,0 +1,35 @@
+import polars as pl
+import pytest
+
+from adrec.sequences import Catalogue
+from features import store
+from serving import startup
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch):
+    """A model folder with a catalogue, beside a store to which nothing was published."""
+    monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path / "features"))
+    Catalogue(("a", "b")).write(tmp_path)
+    return tmp_path
+
+
+def labels(items: tuple[str, ...] = ("a", "b"), service: str = store.SERVICE) -> dict[str, str]:
+    return {"catalogue_hash": Catalogue(items).hash, "feature_service": service}
+
+
+def test_the_service_may_start_where_everything_is_as_labelled(model):
+    store.publish(pl.DataFrame([("ann", ["a"], [1])], schema=store.HISTORY, orient="row"))
+    startup.check(model, labels())
+    with pytest.raises(ValueError, match="has no feature service 'recommender_v2'"):
+        startup.check(model, labels(service="recommender_v2"))
+
+
+def test_another_catalogue_is_refused(model):
+    with pytest.raises(ValueError, match=r"the catalogue in .* package the model again"):
+        startup.check(model, labels(("b", "a")))
+
+
+def test_a_missing_store_is_refused(model):
+    with pytest.raises(ValueError, match="there is no feature store"):
+        startup.check(model, labels())

@@ -1,0 +1,100 @@
+"""The evaluation: who is measured, who wins, and the champion's way through its own catalogue."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from adrec.checkpoint import Checkpoint
+from adrec.recommend import Recommender
+from adrec.sequences import Catalogue, Dataset
+from components import evaluate
+
+
+@pytest.fixture(scope="module")
+def metrics(tiny_metrics: Path) -> dict:
+    return json.loads(tiny_metrics.read_text())
+
+
+def test_the_report_compares_popularity_both_stages_and_the_oracle(metrics: dict) -> None:
+    assert list(metrics["models"]) == ["popularity", "sasrec", "adrec", "oracle"]
+    for values in metrics["models"].values():
+        assert list(values) == ["HR@5", "NDCG@5", "HR@10", "NDCG@10", "HR@20", "NDCG@20"]
+
+
+def test_every_interval_holds_its_mean(metrics: dict) -> None:
+    for name, values in metrics["models"].items():
+        for metric, value in values.items():
+            low, high = metrics["confidence"][name][metric]
+            assert low <= value <= high
+
+
+def test_slices_of_one_kind_cover_every_user_once(metrics: dict) -> None:
+    users = {title: slice_["users"] for title, slice_ in metrics["slices"].items()}
+    assert sum(n for title, n in users.items() if title.startswith("history")) == metrics["users"]
+    assert sum(n for title, n in users.items() if title.startswith("target")) == metrics["users"]
+
+
+def test_the_winner_is_the_candidate_with_the_better_validation(tiny_run: Path, metrics: dict) -> None:
+    values = {
+        name: evaluate.validation_value(Checkpoint.read(tiny_run / folder).about)
+        for name, folder in (("sasrec", "pretrained"), ("adrec", "finetuned"))
+    }
+    assert metrics["winner"] == max(values, key=values.__getitem__)
+    assert Recommender.load(tiny_run / "winner").about["stage"] == metrics["stage"]
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_names_every_model(tiny_run: Path) -> None:
+    page = (tiny_run / "report.html").read_text()
+    assert not re.findall(r'(?:src|href)="(?!#|data:)', page)
+    for name in ("Popularity", "SASRec+", "ADRec", "Oracle"):
+        assert name in page
+    assert page.count("<svg") == 4
+
+
+def test_a_champion_is_measured_like_the_winner_it_once_was(
+    tiny: dict, tiny_dataset: Path, tiny_run: Path, metrics: dict, tmp_path: Path
+) -> None:
+    evaluate.run(
+        dataset=tiny_dataset,
+        pretrained=tiny_run / "pretrained",
+        finetuned=tiny_run / "finetuned",
+        evaluate=replace(tiny["evaluate"], champion=str(tiny_run / "winner")),
+        winner=tmp_path / "winner",
+        metrics=tmp_path / "metrics.json",
+        report=tmp_path / "report.html",
+    )
+    models = json.loads((tmp_path / "metrics.json").read_text())["models"]
+    assert models["champion"] == models[metrics["winner"]] == metrics["models"][metrics["winner"]]
+
+
+def test_a_champion_of_another_catalogue_is_asked_in_its_own_numbers(tiny_dataset: Path, tiny_winner: Path) -> None:
+    """The same users and items, numbered backwards and with a newcomer: ranks stay, the newcomer is a miss."""
+    data = Dataset.read(tiny_dataset)
+    backwards = Catalogue(("newcomer", *reversed(data.catalogue.items)))
+    renumbered = data.histories.renumbered(evaluate.numbering(data.catalogue, backwards))
+    straight = evaluate.champion_ranks(tiny_winner, data, exclude_history=False)
+    turned = evaluate.champion_ranks(tiny_winner, Dataset(backwards, renumbered, data.about), exclude_history=False)
+    assert (straight == turned).all()
+    newcomers = renumbered.items.copy()
+    newcomers[renumbered.offsets[1] - 1] = 1  # the first user's target
+    changed = replace(renumbered, items=newcomers)
+    missed = evaluate.champion_ranks(tiny_winner, Dataset(backwards, changed, data.about), exclude_history=False)
+    assert missed[0] == len(backwards)
+    assert (missed[1:] == turned[1:]).all()
+
+
+def test_a_folder_that_is_no_champion_is_named(tiny_dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds no checkpoint"):
+        evaluate.champion_ranks(tmp_path, Dataset.read(tiny_dataset), exclude_history=False)
+
+
+def test_the_model_folder_counts_training_interactions_only(tiny_dataset: Path, tiny_winner: Path) -> None:
+    data = Dataset.read(tiny_dataset)
+    counts = pl.read_parquet(tiny_winner / "popularity.parquet")["count"].to_numpy()
+    assert counts.sum() == len(data.histories.items) - 2 * len(data.histories)
+    assert np.array_equal(counts, np.bincount(data.training.items, minlength=len(counts) + 1)[1:])

@@ -1,0 +1,48 @@
+"""What the training steps share."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adrec.checkpoint import Checkpoint
+from adrec.fit import Epoch
+from components import warmup
+from components.train import progress_line
+
+
+def test_an_epoch_is_told_in_one_line() -> None:
+    plain = Epoch(3, {"ce": 5.25, "mse": 0.5}, None)
+    assert progress_line("finetune", plain, 20) == "finetune: epoch 3/20 ce 5.2500 mse 0.5000"
+    validated = Epoch(5, {"ce": 5.0}, {"HR@20": 0.2, "NDCG@20": 0.08})
+    assert progress_line("pretrain", validated, 20) == "pretrain: epoch 5/20 ce 5.0000 NDCG@20 0.0800"
+
+
+def test_a_checkpoint_tells_where_it_comes_from(tiny_run: Path, tiny: dict) -> None:
+    about = Checkpoint.read(tiny_run / "finetuned").about
+    assert about["stage"] == "finetune"
+    assert list(about["log"]) == ["pretrain", "warmup", "finetune"]
+    assert about["config"]["warmup"] == tiny["warmup"].as_dict()
+    assert about["data_hash"] == "0" * 32
+
+
+def test_tensors_are_stored_without_pickle(tiny_run: Path) -> None:
+    assert {file.suffix for file in (tiny_run / "finetuned").iterdir()} == {".safetensors", ".json"}
+
+
+def test_a_checkpoint_of_other_data_is_refused(tiny: dict, tiny_run: Path, tiny_dataset: Path, tmp_path: Path) -> None:
+    other = tmp_path / "dataset"
+    other.mkdir()
+    for file in tiny_dataset.iterdir():
+        (other / file.name).write_bytes(file.read_bytes())
+    about = json.loads((other / "dataset.json").read_text())
+    (other / "dataset.json").write_text(json.dumps({**about, "data_hash": "f" * 32}))
+    with pytest.raises(ValueError, match="run pretrain again"):
+        warmup.run(
+            dataset=other,
+            pretrained=tiny_run / "pretrained",
+            model=tiny["model"],
+            warmup=tiny["warmup"],
+            warmed=tmp_path / "warmed",
+        )
+    assert not (tmp_path / "warmed").exists()

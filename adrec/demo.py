@@ -2,8 +2,9 @@
 
 Every item belongs to a cluster. A user's taste is a hidden cluster that drifts slowly round a ring. The next item is,
 with probability `RULE`, the fixed successor of the last one (a planted rule), and otherwise one of the present taste,
-by a Zipf law, or by chance of the whole catalogue. Nobody takes an item twice. The process being known, Bayes' rule
-gives the true probability of every next item from the history alone: no model can rank better on average.
+by a Zipf law, or by chance of the whole catalogue. Nobody takes an item twice: such a draw is repeated. The process
+being known, Bayes' rule gives the true probability of every next item from the history alone: no model can rank
+better on average.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ RULE = 0.35  # probability of the planted successor
 NOISE = 0.1  # of the rest: a draw from the whole catalogue
 DRIFT = 0.08  # probability of moving on to the next taste
 ZIPF = 0.9  # exponent of popularity within a cluster
-LENGTHS = (8, 40)  # interactions of a user, both included
+LENGTHS = (8, 30)  # interactions of a user, both included
 STEP_US = 3_600_000_000  # an hour between two interactions, on average
 START = datetime(2024, 1, 1, tzinfo=UTC)
 

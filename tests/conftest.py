@@ -1,11 +1,15 @@
 """One tiny seeded world that tests share; what is costly to make is made once a session."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adrec import config, demo, sequences
+
+# Tiny tensors gain nothing from a second thread, and two threads that wait for each other on a busy machine cost much.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is loaded, here and in the processes of the tests
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 TINY_USERS, TINY_ITEMS = 150, 60

@@ -133,15 +133,15 @@ def test_asking_for_cuda_without_a_gpu_is_refused_at_once() -> None:
 def test_training_goes_from_popularity_most_of_the_way_to_the_oracle(tiny: dict) -> None:
     """A small demo world, all three stages; measured by the mean NDCG@20 on the test targets."""
     num_items, seed = 60, 3
-    rows = demo.interactions(500, num_items, seed)
+    rows = demo.interactions(400, num_items, seed)
     catalogue, histories = build(k_core(rows, 5))
     data = Dataset(catalogue, histories, {})
-    model = replace(tiny["model"], dimension=64, max_length=50)
-    options = {"epochs": 10, "evaluate_every": 5, "batch_size": 32, "learning_rate": 0.003}
+    model = replace(tiny["model"], dimension=32, heads=2, max_length=30, dropout=0.0, embedding_dropout=0.1)
+    options = {"epochs": 8, "evaluate_every": 4, "batch_size": 32, "learning_rate": 0.005}
     weights, moments = {}, {}
     for stage in (
         stages.pretrain_stage(replace(tiny["pretrain"], **options)),
-        stages.warmup_stage(replace(tiny["warmup"], epochs=2, batch_size=32, learning_rate=0.003)),
+        stages.warmup_stage(replace(tiny["warmup"], epochs=2, batch_size=32, learning_rate=0.005)),
         stages.finetune_stage(replace(tiny["finetune"], **options)),
     ):
         learner = run(stage, stages.begin(stage, model, len(catalogue), weights, moments), data, model)

@@ -144,7 +144,7 @@ class Evaluate(Section):
 
     cutoffs: Annotated[list[Positive], Field(min_length=1)]
     exclude_history: bool
-    bootstrap: NonNegative
+    bootstrap: Positive
     champion: str
 
 

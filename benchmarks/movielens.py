@@ -80,7 +80,7 @@ def main() -> None:
     params = config.load(arguments.params)
     with tempfile.TemporaryDirectory() as folder:
         measured = run(arguments.source, params, Path(folder))
-    path = record.write("movielens", params["model"].seed, {"figures": measured, "published": PUBLISHED})
+    path = record.write("movielens", params["model"].as_dict()["seed"], {"figures": measured, "published": PUBLISHED})
     print(table(measured["models"]))
     print(f"written to {path}")
 

@@ -121,7 +121,6 @@ def measure(data: Dataset, ranks: dict[str, np.ndarray], evaluate: config.Evalua
             for metric, values in per_user(rank, evaluate.cutoffs).items()
         }
         for name, rank in ranks.items()
-        if evaluate.bootstrap
     }
     return {
         "data_hash": data.about["data_hash"],
@@ -136,6 +135,7 @@ def measure(data: Dataset, ranks: dict[str, np.ndarray], evaluate: config.Evalua
         },
         "models": {name: means(rank, evaluate.cutoffs) for name, rank in ranks.items()},
         "confidence": intervals,
+        "adrec_minus_sasrec": paired_differences(ranks["adrec"], ranks["sasrec"], evaluate),
         "slices": {
             title: {
                 "users": int(chosen.sum()),
@@ -144,6 +144,22 @@ def measure(data: Dataset, ranks: dict[str, np.ndarray], evaluate: config.Evalua
             for title, chosen in slices.items()
             if chosen.any()
         },
+    }
+
+
+def paired_differences(ours: np.ndarray, theirs: np.ndarray, evaluate: config.Evaluate) -> dict[str, dict[str, float]]:
+    """Mean difference over users for every metric, with the bounds of its bootstrap interval."""
+    from adrec.metrics import confidence, per_user
+
+    differences = {
+        metric: values - per_user(theirs, evaluate.cutoffs)[metric]
+        for metric, values in per_user(ours, evaluate.cutoffs).items()
+    }
+    return {
+        metric: dict(
+            zip(("mean", "low", "high"), (float(values.mean()), *confidence(values, evaluate.bootstrap)), strict=True)
+        )
+        for metric, values in differences.items()
     }
 
 

@@ -39,6 +39,7 @@ def page_of(measured: dict[str, Any], ranks: dict[str, np.ndarray], data: Datase
         names=NAMES,
         about=data.about,
         headlines=headlines(measured),
+        diffusion=diffusion(measured),
         pictures=[
             (
                 "Hits within the first K",
@@ -63,6 +64,19 @@ def page_of(measured: dict[str, Any], ranks: dict[str, np.ndarray], data: Datase
 def headlines(measured: dict[str, Any]) -> list[str]:
     """The two metrics that stand first on the page: HR and NDCG at the largest cutoff."""
     return list(measured["models"][measured["winner"]])[-2:]
+
+
+def diffusion(measured: dict[str, Any]) -> str:
+    """In one sentence, what stages 2 and 3 add to stage 1 on these users."""
+    metric = headlines(measured)[-1]
+    found = measured["adrec_minus_sasrec"][metric]
+    judgement = (
+        "is better than" if found["low"] > 0 else "is worse than" if found["high"] < 0 else "is not told apart from"
+    )
+    return (
+        f"By {metric} ADRec {judgement} its first stage, SASRec+, on these users: the difference is "
+        f"{100 * found['mean']:+.2f} points, its 95 % interval {100 * found['low']:+.2f} to {100 * found['high']:+.2f}."
+    )
 
 
 def hits(ranks: dict[str, np.ndarray]) -> Markup:
@@ -92,7 +106,7 @@ def slices(measured: dict[str, Any]) -> Markup:
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")
     axes.set_xlabel(metric)
-    axes.legend(frameon=False)
+    axes.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1), fontsize=8, frameon=False)
     return page.svg(figure)
 
 

@@ -55,7 +55,7 @@ def test_a_position_sees_its_own_user_up_to_itself_and_nobody_else() -> None:
 
 def test_an_epoch_shows_every_user_once_and_only_the_most_recent_items() -> None:
     histories = histories_of([2, 5, 1, 20, 9])
-    seen = [batch for batch in shuffled(histories, 6, 2, np.random.default_rng(1))]
+    seen = list(shuffled(histories, 6, 2, np.random.default_rng(1)))
     assert sum(int(batch.real_RW.sum()) for batch in seen) == 1 + 4 + 6 + 6  # one interaction gives no target
     assert histories.items[-1] in seen[0].targets_RW or histories.items[-1] in seen[1].targets_RW
 

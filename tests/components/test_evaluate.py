@@ -33,6 +33,15 @@ def test_every_interval_holds_its_mean(metrics: dict) -> None:
             assert low <= value <= high
 
 
+def test_the_page_says_plainly_what_diffusion_adds(metrics: dict, tiny_run: Path) -> None:
+    for metric, found in metrics["adrec_minus_sasrec"].items():
+        assert found["mean"] == pytest.approx(metrics["models"]["adrec"][metric] - metrics["models"]["sasrec"][metric])
+        assert found["low"] <= found["mean"] <= found["high"]
+    assert re.search(
+        r"By NDCG@20 ADRec is (better|worse) than|is not told apart from", (tiny_run / "report.html").read_text()
+    )
+
+
 def test_slices_of_one_kind_cover_every_user_once(metrics: dict) -> None:
     users = {title: slice_["users"] for title, slice_ in metrics["slices"].items()}
     assert sum(n for title, n in users.items() if title.startswith("history")) == metrics["users"]

@@ -1,0 +1,36 @@
+import inspect
+from pathlib import Path
+
+import pytest
+from kfp.dsl.types import type_annotations
+
+from components import ops, steps
+
+AFTER_VERSION = steps.STEPS[steps.STEPS.index("version") + 1 :]
+
+
+def cache_keys(step: str) -> set[str]:
+    keys = {"code_revision"}
+    keys |= {"source_key"} if step == "ingest" else set()
+    return keys | ({"data_hash"} if step in AFTER_VERSION else set())
+
+
+@pytest.mark.parametrize("step", steps.STEPS)
+def test_a_component_takes_what_its_step_takes_and_cache_keys(step: str) -> None:
+    taken = inspect.signature(getattr(ops, step).python_func).parameters
+    expected = steps.parameters(step)
+    assert set(taken) == set(expected) | cache_keys(step)
+    for name, kind in expected.items():
+        is_artifact = type_annotations.is_Input_Output_artifact_annotation(taken[name].annotation)
+        assert is_artifact if kind is Path else taken[name].annotation is dict, name
+
+
+def test_a_component_installs_nothing() -> None:
+    for step in steps.STEPS:
+        command = getattr(ops, step).component_spec.implementation.container.command
+        assert not any("pip install" in part for part in command)
+
+
+def test_annotations_are_no_strings() -> None:
+    """Kubeflow takes string annotations of artifacts for plain parameters."""
+    assert "from __future__ import annotations" not in inspect.getsource(ops)

@@ -1,0 +1,221 @@
+"""The training pipeline on this machine, by kfp's local runner: the same graph as on a cluster, without one.
+
+    python -m pipelines.run [--source FILE --format FORMAT] [--set section.key=value …]
+
+What did not change since an earlier run is not done again. State and results are kept under `artifacts/`.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import logging
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import psutil
+import yaml
+
+from adrec import config
+from components.steps import sentence
+from pipelines import summary
+from pipelines.journal import Journal, Lines
+from pipelines.progress import Progress
+
+ARTIFACTS = Path("artifacts")
+RUNS = ARTIFACTS / "runs"
+CACHE = ARTIFACTS / "cache"
+REPORT = ARTIFACTS / "report.html"
+BENTO = ARTIFACTS / "bento"
+
+
+class Stopped(BaseException):
+    """Someone asked the run to stop; no error, so nothing on the way may catch it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.signal = signal.Signals(number)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the pipeline, tell how it goes and what came out; the exit status is 0 unless it failed or was stopped."""
+    options = parser().parse_args(arguments)
+    try:
+        params = parameters(options)
+        key = source_key(params["ingest"]["source"], params["ingest"]["format"])
+    except (ValueError, OSError) as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
+        return 1
+    RUNS.mkdir(parents=True, exist_ok=True)
+    log = RUNS / f"{datetime.now():%Y-%m-%d-%H-%M-%S}.log"
+    with Progress() as progress, stoppable():
+        journal = Journal(CACHE, progress.show)
+        try:
+            execute(params, key, journal, log)
+        except Stopped as stop:
+            progress.end(journal, f"stopped by {stop.signal.name}; the same command goes on from here", log)
+            return 128 + stop.signal
+        except RuntimeError as error:
+            progress.end(journal, journal.reason or str(error), log)
+            return 1
+        keep(journal)
+    summary.show(journal, REPORT, BENTO)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """What may be said on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m pipelines.run", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="the parameters (params.yaml)")
+    parser.add_argument("--source", help="for ingest.source: demo, a path or a URL")
+    parser.add_argument("--format", help="for ingest.format")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="any one parameter")
+    return parser
+
+
+def parameters(options: argparse.Namespace) -> dict[str, Any]:
+    """The checked parameters: those of the file, with what the command line says in their place.
+
+    Raises:
+        ValueError: one is unknown, of the wrong type or out of bounds.
+    """
+    document = config.read(options.params)
+    shorthands = {"ingest.source": options.source, "ingest.format": options.format}
+    for name, value in shorthands.items():
+        if value:
+            override(document, name, value)
+    for assignment in options.set:
+        override(document, *parse(assignment))
+    sections = config.check(document, str(options.params))
+    return {name: section.as_dict() for name, section in sections.items()}
+
+
+def parse(assignment: str) -> tuple[str, Any]:
+    """The name and the YAML value of section.key=value."""
+    name, equals, text = assignment.partition("=")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        equals = ""
+    if not equals:
+        raise ValueError(f"--set {assignment}: write it as section.key=value, the value in YAML")
+    return name, value
+
+
+def override(document: dict[str, Any], name: str, value: Any) -> None:
+    """Put `value` in the place of section.key (or a key below) in `document`, which is checked as a whole later."""
+    *path, last = name.split(".")
+    place: Any = document
+    for key in path:
+        place = place.get(key) if isinstance(place, dict) else None
+    if not path or not isinstance(place, dict):
+        raise ValueError(f"--set {name}: name it as section.key; the sections are {', '.join(document)}")
+    place[last] = value
+
+
+def source_key(source: str, kind: str) -> str:
+    """What stands for the content of `source` among the cache keys: kfp sees only its name.
+
+    A file here is hashed; of a remote one, what its server tells (size, date, tag) must do.
+
+    Raises:
+        FileNotFoundError: there is no such source.
+    """
+    if kind == "demo":
+        return ""
+    if Path(source).is_file():
+        with Path(source).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    system, path = fsspec.core.url_to_fs(source)
+    try:
+        facts = system.info(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"ingest.source = {source!r}: there is no such file") from None
+    return hashlib.sha256(repr(sorted(facts.items())).encode()).hexdigest()
+
+
+def execute(params: dict[str, Any], key: str, journal: Journal, log: Path) -> None:
+    """Run the graph; everything that kfp and the steps print goes to `log`, and by lines to `journal`.
+
+    Raises:
+        RuntimeError: a step failed.
+    """
+    from kfp import local
+
+    from pipelines.training import training
+
+    local.init(
+        local.SubprocessRunner(use_venv=False),
+        pipeline_root=str(RUNS),
+        enable_caching=True,
+        cache_root=str(CACHE),
+    )
+    for component in [training.pipeline_spec.root, *training.pipeline_spec.components.values()]:
+        for task in component.dag.tasks.values():
+            task.ClearField("retry_policy")  # it is for lost machines; here the user wants to hear at once
+    with (
+        log.open("w", encoding="utf-8", buffering=1) as file,
+        redirected(Lines(file, journal.hear)),
+        journal.installed(),
+    ):
+        training(**params, source_key=key)
+
+
+@contextlib.contextmanager
+def redirected(stream: Lines) -> Iterator[None]:
+    """Let `stream` have what is printed, logged and warned of."""
+    handler = logging.StreamHandler(stream)
+    logger = logging.getLogger()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    try:
+        with contextlib.redirect_stdout(stream):
+            yield
+    finally:
+        logging.captureWarnings(False)
+        logger.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Let a signal end the running step too: kfp would leave it behind, at work."""
+
+    def stop(number: int, frame: Any) -> None:
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+        raise Stopped(number)
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    former = {number: signal.signal(number, stop) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def keep(journal: Journal) -> None:
+    """Put what people look for in one place: the report of the last run, the Bento of the last accepted."""
+    outputs = {name: step.outputs for name, step in journal.steps.items()}
+    shutil.copyfile(outputs["evaluate"]["report"].path, REPORT)
+    if "package" in outputs:
+        link = BENTO.with_name(".bento.part")
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.path.relpath(Path(outputs["package"]["packaged"].path) / "bento", BENTO.parent))
+        link.replace(BENTO)
+    published = Path(outputs["publish"]["published"].path)
+    for record in RUNS.absolute().glob("*/publish/published"):
+        if record != published:
+            record.unlink()  # the store holds one publication; an earlier one, asked for again, is made again
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""The training pipeline: from raw interactions to a served recommender, as one Kubeflow graph.
+
+    python -m pipelines.training [PACKAGE.yaml]
+
+compiles it to a package (`artifacts/training.yaml`) that any Kubeflow Pipelines installation accepts.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kfp import compiler, components, dsl
+from kfp.dsl import PipelineTask
+
+from components import ops, revision
+from pipelines import images
+
+PARAMS: dict[str, Any] = yaml.safe_load((revision.ROOT / "params.yaml").read_text(encoding="utf-8"))
+REVISION = revision.code_revision()
+PACKAGE = Path("artifacts/training.yaml")
+
+
+def on_cpu(task: PipelineTask, cpu: str = "2", memory: str = "8G") -> PipelineTask:
+    """Give `task` its image, a title, a machine, and another try when the machine is lost."""
+    task.set_container_image(images.image()).set_display_name(task.name.capitalize())
+    task.set_cpu_request(cpu).set_memory_request(memory).set_memory_limit(memory)
+    task.set_caching_options(True)
+    return task.set_retry(num_retries=2, backoff_duration="30s", backoff_factor=2.0)
+
+
+def on_gpu(task: PipelineTask) -> PipelineTask:
+    """The same, on a machine with accelerators."""
+    kind, count = images.accelerator()
+    return on_cpu(task, cpu="4", memory="16G").set_accelerator_type(kind).set_accelerator_limit(count)
+
+
+@dsl.pipeline(name="adrec-training", display_name="ADRec training", description="Train, judge, package, publish.")
+def training(
+    ingest: dict = PARAMS["ingest"],
+    validate: dict = PARAMS["validate"],
+    version: dict = PARAMS["version"],
+    prepare: dict = PARAMS["prepare"],
+    model: dict = PARAMS["model"],
+    pretrain: dict = PARAMS["pretrain"],
+    warmup: dict = PARAMS["warmup"],
+    finetune: dict = PARAMS["finetune"],
+    evaluate: dict = PARAMS["evaluate"],
+    gate: dict = PARAMS["gate"],
+    package: dict = PARAMS["package"],
+    publish: dict = PARAMS["publish"],
+    serve: dict = PARAMS["serve"],
+    source_key: str = "",
+    code_revision: str = REVISION,
+) -> None:
+    """Train a recommender and, if it is good enough, package it.
+
+    1. ingest: the source becomes one file of interactions;
+    2. validate: a critical failure ends the run here;
+    3. version: what was believed gets a tag, and its hash goes with every later step;
+    4. prepare: a catalogue and histories; publish puts the histories into the feature store at once;
+    5. pretrain, warmup, finetune: the three stages, each on an accelerator;
+    6. evaluate: the candidates beside the baselines, and a report;
+    7. gate: a verdict with reasons;
+    8. package: only of an accepted winner.
+    """
+    code = {"code_revision": code_revision}
+    raw = on_cpu(ops.ingest(ingest=ingest, source_key=source_key, **code)).output
+    validation = on_cpu(ops.validate(interactions=raw, validate=validate, **code)).output
+    kept = on_cpu(ops.version(interactions=raw, validation=validation, version=version, **code)).outputs
+
+    keys = {"data_hash": kept["Output"], **code}
+    data = on_cpu(ops.prepare(interactions=raw, versioned=kept["versioned"], prepare=prepare, **keys)).output
+    on_cpu(ops.publish(dataset=data, publish=publish, **keys))
+
+    stages = {"dataset": data, "model": model, **keys}
+    pretrained = on_gpu(ops.pretrain(pretrain=pretrain, **stages)).output
+    warmed = on_gpu(ops.warmup(pretrained=pretrained, warmup=warmup, **stages)).output
+    finetuned = on_gpu(ops.finetune(warmed=warmed, finetune=finetune, **stages)).output
+
+    candidates = {"dataset": data, "pretrained": pretrained, "finetuned": finetuned}
+    measured = on_cpu(ops.evaluate(**candidates, evaluate=evaluate, **keys)).outputs
+    judged = on_cpu(ops.gate(metrics=measured["metrics"], gate=gate, **keys)).outputs
+    with dsl.If(judged["Output"] == 1, "accepted"):
+        winner = {"winner": measured["winner"], "metrics": measured["metrics"], "verdict": judged["verdict"]}
+        on_cpu(ops.package(**winner, package=package, serve=serve, **keys))
+
+
+def compile_to(package: Path) -> None:
+    """Write the package of the graph and see that Kubeflow's own loader takes it."""
+    package.parent.mkdir(parents=True, exist_ok=True)
+    draft = package.with_name(f".{package.stem}-draft.yaml")
+    compiler.Compiler().compile(training, str(draft))
+    components.load_component_from_file(str(draft))
+    draft.replace(package)
+
+
+def main(arguments: list[str]) -> int:
+    """Compile to the path given, or to `PACKAGE`."""
+    package = Path(arguments[0]) if arguments else PACKAGE
+    if package.suffix not in (".yaml", ".yml"):
+        print(f"the package must be a .yaml file, not {package}", file=sys.stderr)
+        return 1
+    compile_to(package)
+    print(package)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,28 @@
+import pytest
+
+from pipelines import images
+
+
+def test_the_image_is_named_after_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ADREC_IMAGE", raising=False)
+    assert images.image() == f"adrec-pipeline:{images.code_revision()}"
+
+
+@pytest.mark.parametrize("name", ["host:5000/adrec:1.2.0", "adrec@sha256:" + "0" * 64])
+def test_an_image_that_stays_is_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADREC_IMAGE", name)
+    assert images.image() == name
+
+
+@pytest.mark.parametrize("name", ["adrec", "adrec:latest", "host:5000/adrec", "adrec:"])
+def test_an_image_that_may_move_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADREC_IMAGE", name)
+    with pytest.raises(ValueError, match="must end in a digest or in a tag"):
+        images.image()
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "1.5", "two", ""])
+def test_accelerators_come_whole(count: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADREC_ACCELERATOR_COUNT", count)
+    with pytest.raises(ValueError, match="must be a whole number"):
+        images.accelerator()

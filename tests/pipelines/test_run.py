@@ -1,0 +1,158 @@
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from components.steps import STEPS
+from pipelines import run
+from tests.pipelines.conftest import Workplace
+
+Done = subprocess.CompletedProcess[str]
+
+
+def steps_done(done: Done) -> dict[str, bool]:
+    """The steps that a run reports as done, each with whether it came from the cache."""
+    lines = re.findall(r"✓ +\d+/11 (\w+) +(cached|[\d.]+ s)", done.stdout)
+    return {name: state == "cached" for name, state in lines}
+
+
+def test_an_accepted_model_is_packaged_and_the_next_lines_are_told(local: Workplace, first_run: Done) -> None:
+    assert first_run.returncode == 0, first_run.stdout + first_run.stderr
+    assert steps_done(first_run) == dict.fromkeys(STEPS, False)
+    for told in ("popularity", "adrec", "accepted", "artifacts/report.html", "make serve", '"user_id": "user-'):
+        assert told in first_run.stdout
+    assert "<html" in (local.artifacts / "report.html").read_text()
+    assert (local.artifacts / "bento" / "bento.yaml").is_file()
+
+
+def test_kfp_and_the_steps_talk_into_the_log_alone(local: Workplace, first_run: Done) -> None:
+    assert "KFP Executor" not in first_run.stdout + first_run.stderr
+    assert any("pretrain: epoch 2/2" in log.read_text() for log in local.artifacts.glob("runs/*.log"))
+
+
+def test_a_second_run_does_nothing(local: Workplace, first_run: Done) -> None:
+    assert first_run.returncode == 0
+    again = local.run()
+    assert again.returncode == 0
+    assert steps_done(again) == dict.fromkeys(STEPS, True)
+    assert "not done again: " in again.stdout
+
+
+def test_a_changed_stage_is_done_again_with_what_follows(local: Workplace, first_run: Done) -> None:
+    assert first_run.returncode == 0
+    done = steps_done(local.run("--set", "finetune.learning_rate=0.002"))
+    assert {name for name, cached in done.items() if not cached} == {"finetune", "evaluate", "gate", "package"}
+
+
+def test_a_rejected_model_is_not_packaged_and_the_run_ends_green(local: Workplace, first_run: Done) -> None:
+    assert first_run.returncode == 0
+    served = (local.artifacts / "bento").resolve()
+    done = local.run("--set", "gate.minimum={HR@20: 1.0}")
+    assert done.returncode == 0
+    assert {name for name, cached in steps_done(done).items() if not cached} == {"gate"}
+    assert "package" not in steps_done(done)
+    assert "rejected" in done.stdout
+    assert re.search(r"✗ HR@20 0\.\d+ is below 1\.0000", done.stdout)
+    assert (local.artifacts / "bento").resolve() == served, "the model in service stays"
+
+
+def test_a_failing_step_is_told_in_one_sentence_with_its_log(local: Workplace, first_run: Done) -> None:
+    assert first_run.returncode == 0
+    done = local.run("--set", "validate.min_rows=1000000")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert re.search(r"✗ validate: .+", done.stdout)
+    log = re.search(r"log: (\S+)", done.stdout)
+    assert log is not None
+    assert "Traceback" in (local.folder / log[1]).read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--set", "pretrain.epochs=3.5"), "pretrain.epochs = 3.5"),
+        (("--set", "pretrain.epoch=3"), "pretrain.epoch is unknown"),
+        (("--set", "train.epochs=3"), "the sections are"),
+        (("--set", "epochs"), "section.key=value"),
+        (("--set", "pretrain.epochs.few=3"), "--set pretrain.epochs.few"),
+        (("--set", "gate.minimum.HR@0=0.1"), "gate.minimum.HR@0"),
+        (("--set", "gate.minimum={HR"), "gate.minimum={HR"),
+        (("--source", "nothing.csv", "--format", "csv"), "nothing.csv"),
+        (("--params", "nothing.yaml"), "nothing.yaml: no such file"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_starts(
+    arguments: tuple[str, ...], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (tmp_path / "params.yaml").write_text(Path("params.yaml").read_text())
+    monkeypatch.chdir(tmp_path)
+    assert run.main(list(arguments)) == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "artifacts").exists()
+
+
+def test_any_parameter_can_be_set(tmp_path: Path) -> None:
+    options = run.parser().parse_args(["--source", "u.csv", "--format", "csv", "--set", "ingest.columns.user_id=who"])
+    options.set += ["gate.minimum={HR@20: 0.5}", "finetune.learning_rate=2e-4"]
+    params = run.parameters(options)
+    assert params["ingest"]["source"] == "u.csv"
+    assert params["ingest"]["columns"] == {"user_id": "who"}
+    assert params["gate"]["minimum"] == {"HR@20": 0.5}
+    assert params["finetune"]["learning_rate"] == 2e-4
+
+
+def test_a_changed_source_is_read_again(tmp_path: Path) -> None:
+    source = tmp_path / "u.data"
+    source.write_text("one")
+    before = run.source_key(str(source), "movielens")
+    source.touch()
+    assert run.source_key(str(source), "movielens") == before
+    source.write_text("two")
+    assert run.source_key(str(source), "movielens") != before
+
+
+def test_a_signal_leaves_no_step_at_work(local: Workplace, first_run: Done) -> None:
+    assert first_run.returncode == 0
+    endless = [sys.executable, "-m", "pipelines.run", "--set", "pretrain.epochs=1000000"]
+    with subprocess.Popen(
+        [*endless, "--set", "pretrain.patience=1000000"],
+        cwd=local.folder, env=local.environment, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        children = wait_for_training(process.pid)
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=20)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "✗ pretrain: stopped by SIGTERM" in output
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+
+def wait_for_training(pid: int) -> list[psutil.Process]:
+    """The processes of the training step of the run `pid`, once there is one."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        children = psutil.Process(pid).children(recursive=True)
+        if any("def pretrain(" in " ".join(child.cmdline()) for child in children):
+            return children
+        time.sleep(0.1)
+    raise AssertionError("the training step did not start")
+
+
+@pytest.mark.slow
+def test_what_was_published_for_another_dataset_is_published_again(local: Workplace, first_run: Done) -> None:
+    """The store holds one publication; a cached step must not leave another dataset's histories in it."""
+    assert first_run.returncode == 0
+    short = steps_done(local.run("--set", "publish.max_length=6"))
+    back = steps_done(local.run())
+    assert [name for name, cached in short.items() if not cached] == ["publish"]
+    assert [name for name, cached in back.items() if not cached] == ["publish"]
+    records = list(local.artifacts.glob("runs/*/publish/published"))
+    assert [json.loads(record.read_text())["max_length"] for record in records] == [12]

@@ -1,0 +1,164 @@
+"""One graph, told twice: the compiled pipeline and `dvc.yaml` have the same steps, edges and parameters."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import grimp
+import pytest
+import yaml
+from google.protobuf import json_format
+from kfp import components
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+from adrec import config
+from components import steps
+from pipelines import training
+
+ROOT = Path(__file__).parents[1]
+GPU_STAGES = {"pretrain", "warmup", "finetune"}
+
+Edges = set[tuple[str, str, str]]  # producer, consumer, artifact
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("package") / "training.yaml"
+    training.compile_to(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def spec(package: Path) -> Any:
+    return components.load_component_from_file(str(package)).pipeline_spec
+
+
+@pytest.fixture(scope="module")
+def stages() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+def tasks(spec: Any) -> dict[str, Any]:
+    """The steps of a specification, those of its branches too."""
+    dags = [spec.root.dag, *(component.dag for component in spec.components.values())]
+    return {name: task for dag in dags for name, task in dag.tasks.items() if name in steps.STEPS}
+
+
+def compiled_edges(spec: Any) -> Edges:
+    branch = spec.root.dag.tasks["condition-1"].inputs.artifacts
+    edges = set()
+    for consumer, task in tasks(spec).items():
+        for artifact, source in task.inputs.artifacts.items():
+            if source.component_input_artifact:  # inside the branch: look up what went into it
+                source = branch[source.component_input_artifact]
+            edges.add((source.task_output_artifact.producer_task, consumer, artifact))
+    return edges
+
+
+def paths(stage: dict[str, Any]) -> dict[str, str]:
+    """Artifact name and path, of the stage's command."""
+    words = shlex.split(stage["cmd"])[4:]
+    return {name.removeprefix("--"): path for name, path in zip(words[::2], words[1::2], strict=True)}
+
+
+def outputs(stage: dict[str, Any]) -> set[str]:
+    outs = [*stage["outs"], *stage.get("metrics", [])]
+    return {next(iter(out)) if isinstance(out, dict) else out for out in outs}
+
+
+def dvc_edges(stages: dict[str, Any]) -> Edges:
+    producers = {path: name for name, stage in stages.items() for path in outputs(stage)}
+    return {
+        (producers[path], consumer, artifact)
+        for consumer, stage in stages.items()
+        for artifact, path in paths(stage).items()
+        if path not in outputs(stage)
+    }
+
+
+def test_both_graphs_have_every_step(spec: Any, stages: dict[str, Any]) -> None:
+    assert set(tasks(spec)) == set(stages) == set(steps.STEPS)
+
+
+def test_both_graphs_have_the_same_edges(spec: Any, stages: dict[str, Any]) -> None:
+    assert compiled_edges(spec) == dvc_edges(stages)
+
+
+def test_dvc_knows_every_input_and_output(stages: dict[str, Any]) -> None:
+    for name, stage in stages.items():
+        inputs = set(paths(stage).values()) - outputs(stage)
+        assert set(paths(stage)) == set(steps.artifacts(name))
+        assert inputs <= set(stage["deps"])
+        assert outputs(stage) <= set(paths(stage).values())
+        assert f"components/{name}.py" in stage["deps"]
+
+
+def test_dvc_knows_all_code_that_a_step_imports(stages: dict[str, Any]) -> None:
+    imports = grimp.build_graph("adrec", "components", "features", "serving")
+    for name, stage in stages.items():
+        known = {path.removesuffix(".py").replace("/", ".") for path in stage["deps"]}
+        for module in imports.find_upstream_modules(f"components.{name}"):
+            assert any(module == path or module.startswith(f"{path}.") for path in known), (name, module)
+
+
+def test_the_parameters_agree_everywhere(spec: Any, stages: dict[str, Any]) -> None:
+    document = yaml.safe_load((ROOT / "params.yaml").read_text())
+    defaults = {name: value.default_value for name, value in spec.root.input_definitions.parameters.items()}
+    defaults = {name: json_format.MessageToDict(value) for name, value in defaults.items()}
+    assert set(document) == set(config.SECTIONS)
+    assert {name: defaults[name] for name in document} == document
+    assert set(defaults) == {*document, "source_key", "code_revision"}
+    parsed = {name: config.parse(section, defaults[name]) for name, section in config.SECTIONS.items()}
+    assert parsed == config.load(ROOT / "params.yaml")
+    for name, stage in stages.items():
+        assert set(stage["params"]) == set(steps.sections(name))
+
+
+def test_kubeflow_hands_each_step_its_own_sections(spec: Any) -> None:
+    for name, task in tasks(spec).items():
+        handed = {
+            key: value.component_input_parameter.removeprefix("pipelinechannel--")
+            for key, value in task.inputs.parameters.items()
+        }
+        for section in steps.sections(name):
+            assert handed[section] == section
+
+
+def test_every_reference_in_the_package_resolves(spec: Any) -> None:
+    deployment = json_format.ParseDict(
+        json_format.MessageToDict(spec.deployment_spec), pipeline_spec_pb2.PipelineDeploymentConfig()
+    )
+    dags = [spec.root, *(component for component in spec.components.values() if component.dag.tasks)]
+    for dag in dags:
+        for task in dag.dag.tasks.values():
+            component = spec.components[task.component_ref.name]
+            assert component.dag.tasks or component.executor_label in deployment.executors
+            assert set(task.dependent_tasks) <= set(dag.dag.tasks)
+            for source in task.inputs.artifacts.values():
+                producer = source.task_output_artifact.producer_task
+                assert not producer or producer in dag.dag.tasks
+            for source in task.inputs.parameters.values():
+                known = dag.input_definitions.parameters
+                assert not source.component_input_parameter or source.component_input_parameter in known
+
+
+def test_each_training_stage_asks_for_a_gpu_and_no_other_step(spec: Any) -> None:
+    executors = json_format.MessageToDict(spec.deployment_spec)["executors"]
+    accelerators = {
+        name.removeprefix("exec-"): executor["container"].get("resources", {}).get("accelerator")
+        for name, executor in executors.items()
+    }
+    assert {name for name, accelerator in accelerators.items() if accelerator} == GPU_STAGES
+    for stage in GPU_STAGES:
+        assert accelerators[stage]["resourceType"] == "nvidia.com/gpu"
+        assert accelerators[stage]["resourceCount"] == "1"
+
+
+def test_every_step_is_cached_tried_again_and_runs_from_our_image(spec: Any) -> None:
+    executors = json_format.MessageToDict(spec.deployment_spec)["executors"]
+    assert {executor["container"]["image"] for executor in executors.values()} == {
+        f"adrec-pipeline:{training.REVISION}"
+    }
+    for task in tasks(spec).values():
+        assert task.caching_options.enable_cache
+        assert task.retry_policy.max_retry_count == 2

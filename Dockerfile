@@ -1,0 +1,33 @@
+# Images of the project. None has an ENTRYPOINT: Kubeflow gives the command of each step, and Docker would put an
+# entry point before it. The user is a number, as `runAsNonRoot` demands.
+#
+#   docker build -t adrec-pipeline:1 .
+#   docker build --target serve -t adrec-serve:1 .
+
+FROM python:3.11-slim-bookworm AS base
+ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 HOME=/tmp BENTOML_DO_NOT_TRACK=True
+WORKDIR /app
+COPY constraints.txt ./
+RUN pip install -c constraints.txt torch==2.13.0
+
+# The service, for the Bento that is mounted at /bento; the feature store is named by ADREC_FEATURES_DIR.
+FROM base AS serve
+RUN pip install -c constraints.txt \
+    bentoml "feast[duckdb,redis]" httpx numpy polars prometheus-client pyarrow pydantic pyyaml safetensors
+USER 1000
+EXPOSE 3000
+CMD ["bentoml", "serve", "/bento", "--port", "3000"]
+
+# Every step of the training pipeline.
+FROM base AS train
+RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -rf /var/lib/apt/lists/*
+COPY pyproject.toml README.md ./
+COPY adrec adrec
+COPY components components
+COPY features features
+COPY pipelines pipelines
+COPY serving serving
+COPY params.yaml ./
+# In place, not in site-packages: a Bento takes its sources from here.
+RUN pip install -c constraints.txt -e .
+USER 1000

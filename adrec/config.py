@@ -5,12 +5,10 @@ A section refuses unknown and missing keys and values out of bounds, in one sent
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 Positive = Annotated[int, Field(ge=1)]
@@ -36,7 +34,8 @@ class Section:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values again, as `params.yaml` holds them."""
-        return asdict(self)
+        values: dict[str, Any] = TypeAdapter(type(self)).dump_python(self, mode="json")
+        return values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +62,6 @@ class Validate(Section):
     earliest: date
     min_rating: float
     max_rating: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values again; the day as ISO text."""
-        return {**asdict(self), "earliest": self.earliest.isoformat()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,38 +200,6 @@ def parse(section: type[SectionT], values: Mapping[str, Any]) -> SectionT:
         return TypeAdapter(section).validate_python(dict(values))
     except ValidationError as error:
         raise ValueError("; ".join(_sentence(section, detail) for detail in error.errors())) from None
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Read the YAML mapping of a `params.yaml`, unchecked.
-
-    Raises:
-        ValueError: the file is no YAML mapping.
-    """
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(document, dict):
-        raise ValueError(f"{path} must hold one section per step ({', '.join(SECTIONS)})")
-    return document
-
-
-def check(document: Mapping[str, Any], where: str) -> dict[str, Section]:
-    """Parse every section of a `params.yaml`'s `document`, which was found at `where`.
-
-    Raises:
-        ValueError: a section is unknown or missing, or one does not parse.
-    """
-    for key in document.keys() ^ SECTIONS.keys():
-        state = "unknown" if key in document else "missing"
-        raise ValueError(f"{where}: section {key!r} is {state}; the sections are {', '.join(SECTIONS)}")
-    return {name: parse(section, document[name]) for name, section in SECTIONS.items()}
-
-
-def load(path: Path) -> dict[str, Section]:
-    """Read and check a `params.yaml`; raises as `read` and `check` do."""
-    return check(read(path), str(path))
 
 
 def _sentence(section: type[Section], detail: Any) -> str:

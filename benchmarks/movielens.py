@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from adrec import config
+from adrec.params import load
 from benchmarks import record
 from components import evaluate, finetune, ingest, prepare, pretrain, validate, version, warmup
 
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("source", type=Path, help="u.data")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     arguments = parser.parse_args()
-    params = config.load(arguments.params)
+    params = load(arguments.params)
     with tempfile.TemporaryDirectory() as folder:
         measured = run(arguments.source, params, Path(folder))
     path = record.write("movielens", params["model"].as_dict()["seed"], {"figures": measured, "published": PUBLISHED})

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from adrec import config
+from adrec.params import load
 from components import steps
 
 
@@ -39,7 +39,7 @@ def run(step: str, arguments: list[str]) -> Any:
     for name in steps.artifacts(step):
         parser.add_argument(f"--{name}", type=Path, required=True, metavar="PATH")
     given = vars(parser.parse_args(arguments))
-    params = config.load(given.pop("params"))
+    params = load(given.pop("params"))
     return steps.call(step, **given, **{name: params[name].as_dict() for name in steps.sections(step)})
 
 
@@ -49,7 +49,7 @@ def get(arguments: list[str]) -> Any:
     parser.add_argument("tag", help="as in interactions-v1")
     parser.add_argument("destination", type=Path)
     given = parser.parse_args(arguments)
-    registry = config.load(given.params)["version"].as_dict()["registry"]
+    registry = load(given.params)["version"].as_dict()["registry"]
     from components import version
 
     return version.get(given.tag, Path(registry), given.destination)

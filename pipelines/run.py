@@ -22,7 +22,7 @@ import fsspec
 import psutil
 import yaml
 
-from adrec import config
+from adrec import params as parameter_file
 from components.steps import sentence
 from pipelines import summary
 from pipelines.journal import Journal, Lines
@@ -85,14 +85,14 @@ def parameters(options: argparse.Namespace) -> dict[str, Any]:
     Raises:
         ValueError: one is unknown, of the wrong type or out of bounds.
     """
-    document = config.read(options.params)
+    document = parameter_file.read(options.params)
     shorthands = {"ingest.source": options.source, "ingest.format": options.format}
     for name, value in shorthands.items():
         if value:
             override(document, name, value)
     for assignment in options.set:
         override(document, *parse(assignment))
-    sections = config.check(document, str(options.params))
+    sections = parameter_file.check(document, str(options.params))
     return {name: section.as_dict() for name, section in sections.items()}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from adrec import config, demo, sequences
+from adrec.params import load
 
 # Tiny tensors gain nothing from a second thread, and two threads that wait for each other on a busy machine cost much.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is loaded, here and in the processes of the tests
@@ -18,7 +19,7 @@ TINY_USERS, TINY_ITEMS = 150, 60
 @pytest.fixture(scope="session")
 def params() -> dict[str, config.Section]:
     """`params.yaml` as it stands."""
-    return config.load(PARAMS)
+    return load(PARAMS)
 
 
 @pytest.fixture(scope="session")

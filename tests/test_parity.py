@@ -11,7 +11,7 @@ from google.protobuf import json_format
 from kfp import components
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from adrec import config
+from adrec import config, params
 from components import steps
 from pipelines import training
 
@@ -109,7 +109,7 @@ def test_the_parameters_agree_everywhere(spec: Any, stages: dict[str, Any]) -> N
     assert {name: defaults[name] for name in document} == document
     assert set(defaults) == {*document, "source_key", "code_revision"}
     parsed = {name: config.parse(section, defaults[name]) for name, section in config.SECTIONS.items()}
-    assert parsed == config.load(ROOT / "params.yaml")
+    assert parsed == params.load(ROOT / "params.yaml")
     for name, stage in stages.items():
         assert set(stage["params"]) == set(steps.sections(name))
 

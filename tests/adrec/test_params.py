@@ -1,0 +1,53 @@
+"""params.yaml as a whole."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from adrec.params import load
+
+DEFAULTS = Path(__file__).parents[2] / "params.yaml"
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Callable[..., Path]:
+    """A copy of params.yaml with some keys changed: `changed(section={key: value})`."""
+
+    def write(**sections: dict) -> Path:
+        document = yaml.safe_load(DEFAULTS.read_text())
+        for name, values in sections.items():
+            document[name] |= values
+        path = tmp_path / "params.yaml"
+        path.write_text(yaml.safe_dump(document))
+        return path
+
+    return write
+
+
+def test_a_store_that_keeps_less_than_the_model_reads_is_refused(changed: Callable[..., Path]) -> None:
+    with pytest.raises(ValueError, match=r"publish\.max_length = 10 must be at least model\.max_length = 50"):
+        load(changed(publish={"max_length": 10}))
+
+
+def test_a_gate_on_a_metric_that_will_not_be_measured_is_refused(changed: Callable[..., Path]) -> None:
+    with pytest.raises(ValueError, match=r"gate names HR@7, but evaluate\.cutoffs = \[5, 10, 20\]"):
+        load(changed(gate={"minimum": {"HR@7": 0.1}}))
+
+
+def test_a_misspelt_section_is_named(tmp_path: Path) -> None:
+    document = yaml.safe_load(DEFAULTS.read_text())
+    document["finetun"] = document.pop("finetune")
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(document))
+    with pytest.raises(ValueError, match=r"section '(finetun' is unknown|finetune' is missing)"):
+        load(path)
+
+
+@pytest.mark.parametrize("text", ["", "- a", "a: [", "\x00"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"params\.yaml"):
+        load(path)

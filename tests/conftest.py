@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,11 +40,22 @@ def tiny(params: dict[str, config.Section]) -> dict[str, config.Section]:
 
 
 @pytest.fixture(scope="session")
-def tiny_dataset(tiny: dict, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_dataset(tiny: dict[str, config.Section], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared dataset folder of the tiny world."""
-    ingest = tiny["ingest"]
+    return prepared(tiny, tmp_path_factory.mktemp("tiny") / "dataset")
+
+
+@pytest.fixture(scope="session")
+def demo_dataset(params: dict[str, config.Section], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared dataset folder of the demo, as large as `params.yaml` makes it."""
+    return prepared(params, tmp_path_factory.mktemp("demo") / "dataset")
+
+
+def prepared(sections: dict[str, Any], folder: Path) -> Path:
+    """The demo world of these sections as `prepare` leaves it."""
+    ingest = sections["ingest"]
     rows = demo.interactions(ingest.demo_users, ingest.demo_items, ingest.demo_seed)
-    catalogue, histories = sequences.build(sequences.k_core(rows, tiny["prepare"].core))
+    catalogue, histories = sequences.build(sequences.k_core(rows, sections["prepare"].core))
     about = {
         "data_hash": "0" * 32,
         "data_tag": "interactions-v1",
@@ -53,7 +65,6 @@ def tiny_dataset(tiny: dict, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "interactions": len(histories.items),
         "demo": {"items": ingest.demo_items, "seed": ingest.demo_seed},
     }
-    folder = tmp_path_factory.mktemp("tiny") / "dataset"
     folder.mkdir()
     sequences.Dataset(catalogue, histories, about).write(folder)
     return folder

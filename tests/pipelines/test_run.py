@@ -150,7 +150,7 @@ def wait_for_training(pid: int) -> list[psutil.Process]:
 def test_what_was_published_for_another_dataset_is_published_again(local: Workplace, first_run: Done) -> None:
     """The store holds one publication; a cached step must not leave another dataset's histories in it."""
     assert first_run.returncode == 0
-    short = steps_done(local.run("--set", "publish.max_length=6"))
+    short = steps_done(local.run("--set", "publish.max_length=20"))
     back = steps_done(local.run())
     assert [name for name, cached in short.items() if not cached] == ["publish"]
     assert [name for name, cached in back.items() if not cached] == ["publish"]

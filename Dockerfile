@@ -5,7 +5,10 @@
 #   docker build --target serve -t adrec-serve:1 .
 
 FROM python:3.11-slim-bookworm AS base
-ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 HOME=/tmp BENTOML_DO_NOT_TRACK=True
+# The root file system may be read-only and the user unknown to it: what libraries keep goes to /tmp, and the user has a
+# name (LOGNAME) even where /etc/passwd has none for its number.
+ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    HOME=/tmp LOGNAME=adrec DVC_SITE_CACHE_DIR=/tmp/dvc BENTOML_DO_NOT_TRACK=True
 WORKDIR /app
 COPY constraints.txt ./
 RUN pip install -c constraints.txt torch==2.13.0

@@ -1,3 +1,5 @@
+"""The command line: one step, its paths, and a sentence for every mistake."""
+
 import json
 import os
 import subprocess

@@ -1,3 +1,5 @@
+"""The Kubeflow components: they take what the steps take, and bring nothing of their own."""
+
 import inspect
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""The step that makes a Bento of an accepted winner."""
+
 import json
 import os
 import shutil
@@ -5,6 +7,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def inputs(tmp_path, tiny_winner, tiny_metrics):
+def inputs(tmp_path: Path, tiny_winner: Path, tiny_metrics: Path) -> dict[str, Path]:
     return {"winner": tiny_winner, "metrics": tiny_metrics, "verdict": tmp_path / "verdict.json"}
 
 
@@ -36,7 +39,7 @@ def packaged(inputs: dict[str, Path], home: Path, folder: Path) -> dict:
     return json.loads((folder / "bento.json").read_text())
 
 
-def test_a_rejected_model_is_not_packaged(inputs, tiny, tmp_path):
+def test_a_rejected_model_is_not_packaged(inputs: dict[str, Path], tiny: dict[str, Any], tmp_path: Path) -> None:
     reasons = judge(inputs["verdict"], accepted=False)
     folder = tmp_path / "packaged"
     tag = package.run(**inputs, package=tiny["package"], serve=tiny["serve"], packaged=folder)
@@ -45,7 +48,9 @@ def test_a_rejected_model_is_not_packaged(inputs, tiny, tmp_path):
     assert [path.name for path in folder.iterdir()] == ["bento.json"]
 
 
-def test_an_accepted_model_becomes_a_bento_that_says_where_it_comes_from(inputs, tmp_path):
+def test_an_accepted_model_becomes_a_bento_that_says_where_it_comes_from(
+    inputs: dict[str, Path], tmp_path: Path
+) -> None:
     judge(inputs["verdict"], accepted=True)
     about = packaged(inputs, tmp_path / "home", tmp_path / "packaged")
     bento = tmp_path / "packaged" / "bento"
@@ -76,7 +81,9 @@ def assert_nothing_of_the_machine(bento: Path) -> None:
             assert secret.encode() not in content, f"{path} holds {secret}"
 
 
-def test_packaging_again_changes_nothing_and_another_model_has_another_tag(inputs, tmp_path):
+def test_packaging_again_changes_nothing_and_another_model_has_another_tag(
+    inputs: dict[str, Path], tmp_path: Path
+) -> None:
     judge(inputs["verdict"], accepted=True)
     first = packaged(inputs, tmp_path / "home", tmp_path / "first")
     again = packaged(inputs, tmp_path / "home", tmp_path / "again")
@@ -89,7 +96,7 @@ def test_packaging_again_changes_nothing_and_another_model_has_another_tag(input
     assert packaged(inputs | {"winner": other}, tmp_path / "home", tmp_path / "third")["tag"] != first["tag"]
 
 
-def test_every_package_of_the_bento_is_pinned():
+def test_every_package_of_the_bento_is_pinned() -> None:
     pins = package.pinned(package.REQUIREMENTS)
     assert {"torch==2.13.0", "feast==0.67.0", "bentoml==1.4.39"} <= set(pins)
     assert all(pin.count("==") == 1 and "+" not in pin for pin in pins)

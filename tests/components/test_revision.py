@@ -1,12 +1,16 @@
+"""The hash that stands for the code."""
+
+from pathlib import Path
+
 from components.revision import code_revision, content_hash, files
 
 
-def test_the_code_revision_is_short_and_stable():
+def test_the_code_revision_is_short_and_stable() -> None:
     assert code_revision() == code_revision()
     assert len(code_revision()) == 12
 
 
-def test_the_hash_sees_names_and_contents_but_neither_order_nor_compiled_python(tmp_path):
+def test_the_hash_sees_names_and_contents_but_neither_order_nor_compiled_python(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("1")
     (tmp_path / "b.py").write_text("2")
     before = content_hash(tmp_path, files(tmp_path))

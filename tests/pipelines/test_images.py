@@ -1,3 +1,5 @@
+"""Where the steps run: images that stay, accelerators that are whole."""
+
 import pytest
 
 from pipelines import images

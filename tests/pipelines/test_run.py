@@ -1,3 +1,5 @@
+"""The local run: what it does again and what not, what it tells, and how it ends."""
+
 import json
 import re
 import signal

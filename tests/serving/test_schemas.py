@@ -1,4 +1,7 @@
+"""Requests: what is read, and what is refused in which words."""
+
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,19 +29,19 @@ json_values = st.recursive(
         {"user_id": ids}, optional={"k": st.integers(1, 100), "exclude": id_lists, "exclude_seen": st.booleans()}
     )
 )
-def test_a_valid_request_is_read_as_it_was_sent(sent):
+def test_a_valid_request_is_read_as_it_was_sent(sent: dict[str, Any]) -> None:
     request = parse(json.dumps(sent).encode(), BOUNDS)
     assert request.model_dump(exclude_unset=True) == sent
     assert request.items is None
 
 
 @given(id_lists)
-def test_a_history_in_the_request_keeps_its_order(items):
+def test_a_history_in_the_request_keeps_its_order(items: list[str]) -> None:
     assert parse(json.dumps({"items": items}).encode(), BOUNDS).items == items
 
 
 @given(st.binary() | json_values.map(lambda value: json.dumps(value).encode()))
-def test_any_body_is_either_a_request_within_bounds_or_one_sentence(body):
+def test_any_body_is_either_a_request_within_bounds_or_one_sentence(body: Any) -> None:
     try:
         request = parse(body, BOUNDS)
     except ValueError as error:
@@ -68,7 +71,7 @@ def test_any_body_is_either_a_request_within_bounds_or_one_sentence(body):
         ("{", "the request is not valid JSON: EOF while parsing an object at line 1 column 1"),
     ],
 )  # fmt: skip
-def test_a_wrong_request_is_refused_in_one_sentence(body, sentence):
+def test_a_wrong_request_is_refused_in_one_sentence(body: Any, sentence: str) -> None:
     with pytest.raises(ValueError) as refusal:  # noqa: PT011
         parse(body.encode(), BOUNDS)
     assert str(refusal.value) == sentence

@@ -7,9 +7,11 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -25,12 +27,12 @@ START_SECONDS = 90
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("service")
 
 
 @pytest.fixture(scope="module")
-def environment(place):
+def environment(place: Path) -> dict[str, str]:
     return os.environ | {
         "BENTOML_HOME": str(place / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "True",
@@ -39,7 +41,7 @@ def environment(place):
 
 
 @pytest.fixture(scope="module")
-def bento(place, environment, tiny_winner, tiny_metrics):
+def bento(place: Path, environment: dict[str, str], tiny_winner: Path, tiny_metrics: Path) -> Path:
     """The folder of the tiny winner's Bento, away from the project."""
     (place / "verdict.json").write_text(json.dumps({"accepted": True, "reasons": []}))
     paths = {"winner": tiny_winner, "metrics": tiny_metrics, "verdict": place / "verdict.json"}
@@ -51,7 +53,7 @@ def bento(place, environment, tiny_winner, tiny_metrics):
 
 
 @pytest.fixture(scope="module")
-def feature_store(place, tiny, tiny_dataset):
+def feature_store(place: Path, tiny: dict[str, Any], tiny_dataset: Path) -> Iterator[store.Store]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(store.FOLDER_VARIABLE, str(place / "features"))
         publish.run(dataset=tiny_dataset, publish=tiny["publish"], published=place / "published.json")
@@ -59,7 +61,7 @@ def feature_store(place, tiny, tiny_dataset):
 
 
 @pytest.fixture(scope="module")
-def url(place, environment, bento, feature_store):
+def url(place: Path, environment: dict[str, str], bento: Path, feature_store: store.Store) -> Iterator[str]:
     """Address of the running service; its log is `place / "log"`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -89,17 +91,19 @@ def wait_until_ready(address: str, server: subprocess.Popen) -> None:
 
 
 @pytest.fixture(scope="module")
-def client(url):
+def client(url: str) -> Iterator[Client]:
     with Client(url, timeout=30) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def dataset(tiny_dataset):
+def dataset(tiny_dataset: Path) -> Dataset:
     return Dataset.read(tiny_dataset)
 
 
-def test_every_user_gets_what_the_model_recommends_after_the_training_history(client, dataset, tiny_winner, tiny):
+def test_every_user_gets_what_the_model_recommends_after_the_training_history(
+    client: Client, dataset: Dataset, tiny_winner: Path, tiny: dict[str, Any]
+) -> None:
     model = Recommender.load(tiny_winner)
     histories = dataset.histories.last(tiny["publish"].max_length)
     for user, items in islice(zip(histories.users, histories, strict=True), 30):
@@ -112,7 +116,7 @@ def test_every_user_gets_what_the_model_recommends_after_the_training_history(cl
         assert client.for_items(history, k=5).items == answer.items
 
 
-def test_seen_excluded_and_unknown_items_are_never_recommended(client, dataset):
+def test_seen_excluded_and_unknown_items_are_never_recommended(client: Client, dataset: Dataset) -> None:
     history = list(dataset.catalogue.items[:10])
     excluded = list(dataset.catalogue.items[10:20])
     answer = client.for_items([*history, "no such item"], k=100, exclude=excluded)
@@ -121,12 +125,12 @@ def test_seen_excluded_and_unknown_items_are_never_recommended(client, dataset):
     assert answer.unknown_items == ["no such item"]
 
 
-def test_seen_items_come_back_on_demand(client, dataset):
+def test_seen_items_come_back_on_demand(client: Client, dataset: Dataset) -> None:
     answer = client.for_items(dataset.catalogue.items[:10], k=100, exclude_seen=False)
     assert len(answer.items) == len(dataset.catalogue)
 
 
-def test_an_unknown_user_gets_popular_items_and_is_told_so(client):
+def test_an_unknown_user_gets_popular_items_and_is_told_so(client: Client) -> None:
     answer = client.for_user("nobody", k=5)
     assert answer.strategy == "popular"
     assert len(answer.items) == 5
@@ -134,7 +138,9 @@ def test_an_unknown_user_gets_popular_items_and_is_told_so(client):
     assert client.for_items(["no such item"], k=5).strategy == "popular"
 
 
-def test_a_live_interaction_counts_in_the_next_answer(client, dataset, feature_store):
+def test_a_live_interaction_counts_in_the_next_answer(
+    client: Client, dataset: Dataset, feature_store: store.Store
+) -> None:
     user = dataset.histories.users[-1]
     best = client.for_user(user, k=1).items[0].item_id
     store.append(feature_store, user, best, datetime.now(UTC), max_length=12)
@@ -149,7 +155,7 @@ def test_a_live_interaction_counts_in_the_next_answer(client, dataset, feature_s
         {"user_id": "x" * 10_000}, {"items": ["a"] * 100_000}, {"user_id": "1", "limit": 3}, "no json",
     ],
 )  # fmt: skip
-def test_a_wrong_request_gets_one_sentence_and_no_traceback_in_the_log(url, body, place):
+def test_a_wrong_request_gets_one_sentence_and_no_traceback_in_the_log(url: str, body: Any, place: Path) -> None:
     content = body if isinstance(body, str) else json.dumps(body)
     response = httpx.post(f"{url}/recommend", content=content, timeout=30)
     assert response.status_code == 400
@@ -157,17 +163,17 @@ def test_a_wrong_request_gets_one_sentence_and_no_traceback_in_the_log(url, body
     assert "Traceback" not in (place / "log").read_text()
 
 
-def test_the_client_raises_the_sentence(client):
+def test_the_client_raises_the_sentence(client: Client) -> None:
     with pytest.raises(ValueError, match="k = 1000000 must be at most 100"):
         client.for_user("1", k=10**6)
 
 
-def test_answers_are_counted_by_strategy(client, url):
+def test_answers_are_counted_by_strategy(client: Client, url: str) -> None:
     client.for_user("nobody")
     assert 'recommender_answers_total{strategy="popular"}' in httpx.get(f"{url}/metrics", timeout=30).text
 
 
-def test_the_bento_imports_its_own_code(bento, environment):
+def test_the_bento_imports_its_own_code(bento: Path, environment: dict[str, str]) -> None:
     program = (
         f"import bentoml; bentoml.load({str(bento)!r}); import adrec.config, features.store, serving.schemas;"
         "print(adrec.config.__file__, features.store.__file__, serving.schemas.__file__)"
@@ -178,7 +184,9 @@ def test_the_bento_imports_its_own_code(bento, environment):
     assert [Path(file).is_relative_to(bento / "src") for file in answer.stdout.split()] == [True] * 3
 
 
-def test_a_store_without_the_feature_service_stops_the_start(bento, environment, tmp_path):
+def test_a_store_without_the_feature_service_stops_the_start(
+    bento: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
     command = [Path(sys.executable).with_name("bentoml"), "serve", bento, "--port", "0"]
     elsewhere = environment | {store.FOLDER_VARIABLE: str(tmp_path)}
     ended = subprocess.run(command, cwd=tmp_path, env=elsewhere, capture_output=True, text=True, timeout=START_SECONDS)

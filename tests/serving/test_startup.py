@@ -1,3 +1,7 @@
+"""Where the service may start and where it may not."""
+
+from pathlib import Path
+
 import polars as pl
 import pytest
 
@@ -7,7 +11,7 @@ from serving import startup
 
 
 @pytest.fixture
-def model(tmp_path, monkeypatch):
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A model folder with a catalogue, beside a store to which nothing was published."""
     monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path / "features"))
     Catalogue(("a", "b")).write(tmp_path)
@@ -18,18 +22,18 @@ def labels(items: tuple[str, ...] = ("a", "b"), service: str = store.SERVICE) ->
     return {"catalogue_hash": Catalogue(items).hash, "feature_service": service}
 
 
-def test_the_service_may_start_where_everything_is_as_labelled(model):
+def test_the_service_may_start_where_everything_is_as_labelled(model: Path) -> None:
     store.publish(pl.DataFrame([("ann", ["a"], [1])], schema=store.HISTORY, orient="row"))
     startup.check(model, labels())
     with pytest.raises(ValueError, match="has no feature service 'recommender_v2'"):
         startup.check(model, labels(service="recommender_v2"))
 
 
-def test_another_catalogue_is_refused(model):
+def test_another_catalogue_is_refused(model: Path) -> None:
     with pytest.raises(ValueError, match=r"the catalogue in .* package the model again"):
         startup.check(model, labels(("b", "a")))
 
 
-def test_a_missing_store_is_refused(model):
+def test_a_missing_store_is_refused(model: Path) -> None:
     with pytest.raises(ValueError, match="there is no feature store"):
         startup.check(model, labels())

@@ -48,8 +48,12 @@ class Catalogue:
 
     def encode(self, items: Sequence[str]) -> np.ndarray:
         """Item numbers, int32, of the ids that the catalogue knows, in their order; unknown ids are left out."""
-        known = (self._numbers.get(item) for item in items)
-        return np.array([number for number in known if number is not None], dtype=np.int32)
+        numbers = self.numbers(items)
+        return numbers[numbers > 0]
+
+    def numbers(self, items: Sequence[str]) -> np.ndarray:
+        """The item number of each id, int32; 0 where the catalogue does not know it."""
+        return np.fromiter((self._numbers.get(item, 0) for item in items), dtype=np.int32, count=len(items))
 
     def decode(self, numbers: np.ndarray) -> list[str]:
         """External ids of item numbers in 1..N."""

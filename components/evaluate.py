@@ -104,10 +104,7 @@ def champion_ranks(folder: Path, data: Dataset, exclude_history: bool) -> np.nda
 
 def numbering(source: Catalogue, target: Catalogue) -> np.ndarray:
     """The number in `target` of each item number of `source`, int32 [V + 1]; 0 where `target` does not have it."""
-    numbers = np.zeros(len(source) + 1, dtype=np.int32)
-    for number, item in enumerate(source.items, start=1):
-        numbers[number] = next(iter(target.encode([item])), 0)
-    return numbers
+    return np.concatenate([np.zeros(1, dtype=np.int32), target.numbers(source.items)])
 
 
 def measure(data: Dataset, ranks: dict[str, np.ndarray], evaluate: config.Evaluate) -> dict[str, Any]:

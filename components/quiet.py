@@ -1,4 +1,4 @@
-"""No telemetry and little noise from the packages that the steps stand on; a value already set stays."""
+"""No telemetry, little noise and no spinning from the packages under the steps; a value already set stays."""
 
 import logging
 import os
@@ -9,6 +9,7 @@ ENVIRONMENT = {
     "DVC_NO_ANALYTICS": "1",
     "FEAST_USAGE": "False",
     "GX_ANALYTICS_ENABLED": "false",
+    "OMP_WAIT_POLICY": "PASSIVE",  # a thread of torch that waits sleeps: spinning, it starves a busy machine
 }
 NOISY = ("feast", "great_expectations", "matplotlib")  # they log at INFO, where kfp sets the root logger
 

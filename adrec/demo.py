@@ -51,6 +51,11 @@ class World:
         successor[ring] = np.roll(ring, 1)
         return cls(successor, taste)
 
+    @property
+    def clusters(self) -> np.ndarray:
+        """The cluster of each item, int64 [V]: the taste under which it is likeliest."""
+        return self.taste.argmax(axis=0)
+
     def next_item(self, belief_C: np.ndarray, history: np.ndarray) -> np.ndarray:
         """Probability of every item to come next, float64 [V], given the belief about the present taste."""
         return belief_C @ self._given_taste(history)

@@ -27,7 +27,7 @@ def run(
     """Write the winner's model folder, the metrics (JSON) and the report (one HTML page)."""
     from adrec.checkpoint import Checkpoint
     from adrec.recommend import write_model
-    from components import evaluation_page
+    from components import embeddings, evaluation_page
 
     data = Dataset.read(dataset)
     candidates = {"sasrec": Checkpoint.read(pretrained), "adrec": Checkpoint.read(finetuned)}
@@ -39,11 +39,13 @@ def run(
         ranks["oracle"] = oracle_ranks(data, evaluate.exclude_history)
     measured = measure(data, ranks, evaluate)
     measured |= {"winner": chosen, "stage": candidates[chosen].about["stage"]}
+    tables = embeddings.tables_of(candidates)
+    measured |= embeddings.measure(tables, data)
     write_model(winner, {"sasrec": pretrained, "adrec": finetuned}[chosen], data)
     with new_file(metrics) as unfinished:
         unfinished.write_text(json.dumps(measured, indent=2) + "\n")
     with new_file(report) as unfinished:
-        unfinished.write_text(evaluation_page.page_of(measured, ranks, data, candidates["adrec"].about["log"]))
+        unfinished.write_text(evaluation_page.page_of(measured, ranks, data, candidates["adrec"].about["log"], tables))
 
 
 def validation_value(about: dict[str, Any]) -> float:

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from adrec.fit import SELECTION_METRIC
 from adrec.sequences import Dataset
-from components import page
+from components import embedding_page, page
 
 NAMES = {
     "popularity": "Popularity",
@@ -24,7 +24,13 @@ LARGEST_CUTOFF = 50
 MANY_POINTS = 40
 
 
-def page_of(measured: dict[str, Any], ranks: dict[str, np.ndarray], data: Dataset, log: dict[str, Any]) -> str:
+def page_of(
+    measured: dict[str, Any],
+    ranks: dict[str, np.ndarray],
+    data: Dataset,
+    log: dict[str, Any],
+    tables: dict[str, np.ndarray],
+) -> str:
     """One self-contained HTML page.
 
     Args:
@@ -32,6 +38,7 @@ def page_of(measured: dict[str, Any], ranks: dict[str, np.ndarray], data: Datase
         ranks: rank of each test user's target by each model, int64 [U].
         data: the dataset.
         log: epochs of each training stage.
+        tables: item embeddings [N, D] of the candidates and of a Gaussian control.
     """
     return page.render(
         "evaluation.html",
@@ -40,6 +47,7 @@ def page_of(measured: dict[str, Any], ranks: dict[str, np.ndarray], data: Datase
         about=data.about,
         headlines=headlines(measured),
         diffusion=diffusion(measured),
+        embeddings=embedding_page.section(measured, tables, data),
         pictures=[
             (
                 "Hits within the first K",

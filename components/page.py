@@ -57,6 +57,10 @@ def canvas(width: float = 5.2, height: float = 2.6) -> tuple[Figure, Axes]:
 
 def svg(figure: Figure) -> Markup:
     """The figure as an SVG element of the page: without ids of its own, in the page's colours and font."""
+    for legend in filter(None, (axes.get_legend() for axes in figure.axes)):
+        legend.set_frame_on(False)  # drawn after `canvas`, a legend does not know the page's style
+        for label in legend.get_texts():
+            label.set_color(INK)
     buffer = io.StringIO()
     with mpl.rc_context(_STYLE):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})

@@ -62,7 +62,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_names_every_model(tiny_run: P
     assert not re.findall(r'(?:src|href)="(?!#|data:)', page)
     for name in ("Popularity", "SASRec+", "ADRec", "Oracle"):
         assert name in page
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 6
 
 
 def test_a_champion_is_measured_like_the_winner_it_once_was(

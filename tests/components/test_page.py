@@ -19,6 +19,16 @@ def test_the_same_picture_is_the_same_text_in_the_colours_of_the_page() -> None:
     assert not any(placeholder in drawn() for placeholder in (page.INK, page.MUTED, page.RULE, *page.SERIES))
 
 
+def test_a_legend_is_written_in_the_ink_of_the_page_without_a_frame() -> None:
+    figure, axes = page.canvas()
+    axes.plot([1, 2], color=page.SERIES[0], label="what it is")
+    axes.legend()
+    drawn = page.svg(figure)
+    text = next(line for line in drawn.splitlines() if "what it is" in line and "<text" in line)
+    assert "var(--ink)" in text
+    assert "#ffffff" not in drawn
+
+
 def test_two_pictures_on_one_page_share_no_numbered_id_and_escape_their_texts() -> None:
     assert 'id="figure_' not in drawn()
     assert "&lt;b&gt;" in drawn()

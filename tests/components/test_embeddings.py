@@ -1,0 +1,92 @@
+"""The report's section on the item embeddings: which tables are measured, what is said and drawn of them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adrec import demo
+from adrec.checkpoint import Checkpoint
+from adrec.geometry import gaussian_control, measures
+from adrec.sequences import Dataset
+from components import embedding_page, embeddings
+
+
+@pytest.fixture(scope="module")
+def tables(tiny_run: Path) -> dict[str, np.ndarray]:
+    folders = {"sasrec": "pretrained", "adrec": "finetuned"}
+    return embeddings.tables_of({name: Checkpoint.read(tiny_run / folder) for name, folder in folders.items()})
+
+
+@pytest.fixture(scope="module")
+def metrics(tiny_metrics: Path) -> dict:
+    return json.loads(tiny_metrics.read_text())
+
+
+def test_a_control_of_the_same_size_stands_beside_the_tables_of_both_stages(
+    tables: dict[str, np.ndarray], tiny_dataset: Path
+) -> None:
+    data = Dataset.read(tiny_dataset)
+    assert list(tables) == ["gaussian", "sasrec", "adrec"]
+    assert {table.shape for table in tables.values()} == {(len(data.catalogue), 16)}, "without the padding row"
+
+
+def test_the_metrics_hold_the_measures_of_every_table_as_plain_json(
+    metrics: dict, tables: dict[str, np.ndarray]
+) -> None:
+    assert metrics["geometry"] == {name: measures(table) for name, table in tables.items()}
+    json.dumps(metrics, allow_nan=False)
+
+
+def test_the_clusters_of_the_demo_are_the_groups_that_its_tastes_prefer(tiny_dataset: Path) -> None:
+    data = Dataset.read(tiny_dataset)
+    labels = embeddings.demo_clusters(data)
+    world = demo.World.create(data.about["demo"]["items"], data.about["demo"]["seed"])
+    assert (labels.sum(axis=1) == 1).all()
+    sizes = np.bincount(world.clusters)
+    assert len(sizes) == demo.CLUSTERS
+    assert sizes.max() - sizes.min() <= 1, "the world deals its items out evenly"
+    item = data.catalogue.items[5]
+    assert labels[5].argmax() == world.taste[:, demo.item_index(item)].argmax()
+
+
+def test_data_without_known_clusters_are_not_probed(tables: dict[str, np.ndarray], tiny_dataset: Path) -> None:
+    data = Dataset.read(tiny_dataset)
+    unknown = Dataset(data.catalogue, data.histories, {})
+    assert list(embeddings.measure(tables, unknown)) == ["geometry"]
+    assert embedding_page.probe_in_words(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [(30.0, 50.0, "less even than"), (50.0, 30.0, "more even than"), (50.0, 50.2, "about as even as")],
+)
+def test_the_page_says_what_the_later_stages_did_to_the_spectrum(before: float, after: float, words: str) -> None:
+    variances = {"gaussian": 20.0, "sasrec": before, "adrec": after}
+    geometry = {name: {"singular_value_variance": value} for name, value in variances.items()}
+    assert words in embedding_page.spectrum_in_words(geometry)
+
+
+def test_the_report_shows_each_measure_and_says_what_is_infinite(metrics: dict, tiny_run: Path) -> None:
+    page = (tiny_run / "report.html").read_text()
+    for title, _, values in embedding_page.rows(metrics, 16):
+        assert title in page
+        assert all(value in page for value in values)
+    geometry = {**metrics["geometry"], "adrec": {**metrics["geometry"]["adrec"], "kl_to_gaussian": None}}
+    assert "infinite" in str(embedding_page.rows({"geometry": geometry}, 16))
+
+
+def test_thirds_are_equal_parts_by_popularity() -> None:
+    assert embedding_page.thirds(np.array([5, 9, 1, 7, 3, 2])).tolist() == [1, 0, 2, 0, 1, 2]
+
+
+def test_the_same_table_gives_the_same_places_and_a_large_one_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = gaussian_control(80, 8)
+    places, items = embedding_page.projection(table)
+    assert np.array_equal(embedding_page.projection(table.copy())[0], places)
+    assert items.tolist() == list(range(80))
+    monkeypatch.setattr(embedding_page, "LARGEST_SAMPLE", 30)
+    places, items = embedding_page.projection(table)
+    assert places.shape == (30, 2)
+    assert len(set(items)) == 30

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from adrec.fit import SELECTION_METRIC
 from adrec.sequences import Dataset
-from components import page
+from components import page, reverse_steps
 
 NAMES = {
     "popularity": "Popularity",
@@ -40,6 +40,7 @@ def page_of(measured: dict[str, Any], ranks: dict[str, np.ndarray], data: Datase
         about=data.about,
         headlines=headlines(measured),
         diffusion=diffusion(measured),
+        fewer_steps=reverse_steps.sentence(measured["reverse_steps"]),
         pictures=[
             (
                 "Hits within the first K",

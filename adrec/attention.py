@@ -5,22 +5,29 @@ Legend: B sequences, L positions, D width, H heads, E = D / H.
 
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 class Past(NamedTuple):
-    """Keys and values of earlier positions, with one free slot at the end for the position being computed.
+    """What one layer keeps between steps: all that does not depend on the position being computed.
 
     Attributes:
-        keys_BHLE: its slot `[:, :, -1]` is overwritten by each step.
+        keys_BHLE: of earlier positions; the last slot is free for the new one, and each step overwrites it.
         values_BHLE: likewise.
-        visible_B11L: which positions exist, bool; the last one is the position itself and always does.
+        slot_2BHE: the two free slots, a view.
+        bias_B11L: added to the logits: 0 where a position exists, -inf where it is padding.
+        weight_3DD: those of query, key and value on top of each other, because one product is faster than three.
+        bias_3D: likewise.
     """
 
     keys_BHLE: Tensor
     values_BHLE: Tensor
-    visible_B11L: Tensor
+    slot_2BHE: Tensor
+    bias_B11L: Tensor
+    weight_3DD: Tensor
+    bias_3D: Tensor
 
 
 class CausalSelfAttention(nn.Module):
@@ -44,27 +51,37 @@ class CausalSelfAttention(nn.Module):
         """
         attended_BHLE = F.scaled_dot_product_attention(
             self._split(self.query(x_BLD)),
-            *self.keys_values(x_BLD),
+            self._split(self.key(x_BLD)),
+            self._split(self.value(x_BLD)),
             attn_mask=mask_B1LL,
             dropout_p=self.dropout if self.training else 0.0,
             is_causal=mask_B1LL is None,
         )
         return self.output(attended_BHLE.transpose(1, 2).flatten(2))
 
-    def keys_values(self, x_BLD: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values [B, H, L, E] of the positions in `x_BLD`."""
-        return self._split(self.key(x_BLD)), self._split(self.value(x_BLD))
-
-    def step(self, x_B1D: Tensor, past: Past) -> Tensor:
-        """Attend from one new position to itself and to all before it; writes the new position into `past`."""
-        key_BH1E, value_BH1E = self.keys_values(x_B1D)
-        past.keys_BHLE[:, :, -1:] = key_BH1E
-        past.values_BHLE[:, :, -1:] = value_BH1E
-        query_BH1E = self._split(self.query(x_B1D))
-        attended_BH1E = F.scaled_dot_product_attention(
-            query_BH1E, past.keys_BHLE, past.values_BHLE, attn_mask=past.visible_B11L
+    def remember(self, x_BLD: Tensor, bias_B11L: Tensor) -> Past:
+        """Keep what steps at one position more than those in `x_BLD` need; the bias is that of `Past`."""
+        keys_values_2BHLE = F.pad(
+            torch.stack([self._split(self.key(x_BLD)), self._split(self.value(x_BLD))]), (0, 0, 0, 1)
         )
-        return self.output(attended_BH1E.transpose(1, 2).flatten(2))
+        parts = (self.query, self.key, self.value)
+        return Past(
+            keys_BHLE=keys_values_2BHLE[0],
+            values_BHLE=keys_values_2BHLE[1],
+            slot_2BHE=keys_values_2BHLE[:, :, :, -1],
+            bias_B11L=bias_B11L,
+            weight_3DD=torch.cat([part.weight for part in parts]),
+            bias_3D=torch.cat([part.bias for part in parts]),
+        )
+
+    def step(self, x_BD: Tensor, past: Past) -> Tensor:
+        """Attend from one new position [B, D] to itself and to all before it; writes it into `past`."""
+        projected_B3HE = F.linear(x_BD, past.weight_3DD, past.bias_3D).view(len(x_BD), 3, self.heads, -1)
+        past.slot_2BHE.copy_(projected_B3HE[:, 1:].transpose(0, 1))
+        attended_BH1E = F.scaled_dot_product_attention(
+            projected_B3HE[:, 0, :, None], past.keys_BHLE, past.values_BHLE, attn_mask=past.bias_B11L
+        )
+        return self.output(attended_BH1E.flatten(1))
 
     def _split(self, x_BLD: Tensor) -> Tensor:
         return x_BLD.unflatten(-1, (self.heads, -1)).transpose(1, 2)

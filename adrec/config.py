@@ -141,6 +141,7 @@ class Evaluate(Section):
     exclude_history: bool
     bootstrap: Positive
     champion: str
+    steps: list[Positive]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +176,8 @@ class Serve(Section):
     max_items: Positive
     max_id_length: Positive
     timeout_seconds: Positive
+    steps: NonNegative
+    min_overlap: Share
     max_concurrency: Positive
 
 

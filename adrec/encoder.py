@@ -5,6 +5,7 @@ Legend: B sequences, L positions, D width.
 
 from typing import cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -27,16 +28,14 @@ class Block(nn.Module):
 
     def forward(self, x_BLD: Tensor, mask_B1LL: Tensor | None) -> Tensor:
         """Transform whole sequences; the mask is that of `CausalSelfAttention.forward`."""
-        return self._finish(x_BLD, self.attention(x_BLD, mask_B1LL))
-
-    def step(self, x_B1D: Tensor, past: Past) -> Tensor:
-        """Transform one new position, given the keys and values of those before it."""
-        return self._finish(x_B1D, self.attention.step(x_B1D, past))
-
-    def _finish(self, x_BLD: Tensor, attended_BLD: Tensor) -> Tensor:
-        x_BLD = self.attention_norm(x_BLD + self.dropout(attended_BLD))
+        x_BLD = self.attention_norm(x_BLD + self.dropout(self.attention(x_BLD, mask_B1LL)))
         hidden = self.dropout(F.gelu(self.widen(x_BLD), approximate="tanh"))
         return self.feed_forward_norm(x_BLD + self.dropout(self.narrow(hidden)))
+
+    def step(self, x_BD: Tensor, past: Past) -> Tensor:
+        """Transform one new position, given what is kept of those before it: `forward` without its dropout."""
+        x_BD = self.attention_norm(x_BD + self.attention.step(x_BD, past))
+        return self.feed_forward_norm(x_BD + self.narrow(F.gelu(self.widen(x_BD), approximate="tanh")))
 
 
 class Encoder(nn.Module):
@@ -57,7 +56,7 @@ class Encoder(nn.Module):
         return x_BLD
 
     def remember(self, x_BLD: Tensor, visible_BL: Tensor) -> list[Past]:
-        """Keys and values of sequences that will not change, for one more position to attend to.
+        """Keep of sequences that will not change what one more position attends to.
 
         Args:
             x_BLD: the inputs of the fixed positions.
@@ -66,22 +65,17 @@ class Encoder(nn.Module):
         Returns:
             One `Past` per block.
         """
-        visible_B11L = F.pad(visible_BL, (0, 1), value=True)[:, None, None, :]
+        bias_BL = x_BLD.new_zeros(visible_BL.shape).masked_fill(~visible_BL, -torch.inf)
+        bias_B11L = F.pad(bias_BL, (0, 1))[:, None, None, :]  # the new position sees itself
         pasts = []
         for block in self._stack:
-            keys_BHLE, values_BHLE = block.attention.keys_values(x_BLD)
-            pasts.append(Past(_with_free_slot(keys_BHLE), _with_free_slot(values_BHLE), visible_B11L))
+            pasts.append(block.attention.remember(x_BLD, bias_B11L))
             if block is not self._stack[-1]:
                 x_BLD = block(x_BLD, None)
         return pasts
 
     def step(self, x_BD: Tensor, pasts: list[Past]) -> Tensor:
         """Transform one new position [B, D] after those in `pasts`: what `forward` gives at that position."""
-        x_B1D = x_BD[:, None]
         for block, past in zip(self._stack, pasts, strict=True):
-            x_B1D = block.step(x_B1D, past)
-        return x_B1D[:, 0]
-
-
-def _with_free_slot(x_BHLE: Tensor) -> Tensor:
-    return F.pad(x_BHLE, (0, 0, 0, 1)).contiguous()
+            x_BD = block.step(x_BD, past)
+        return x_BD

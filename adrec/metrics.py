@@ -1,6 +1,7 @@
 """HR@K and NDCG@K over the full ranking: per user first, mean second.
 
-Legend: B users, V items. A rank counts from 0; a target that no model could name has rank V.
+Legend: U users, B of them at once, V items, K items recommended. A rank counts from 0; a target that no model could
+name has rank V.
 """
 
 from collections.abc import Sequence
@@ -44,6 +45,16 @@ def ndcg(ranks: np.ndarray, cutoff: int) -> np.ndarray:
     array([1. , 0.5, 0. ])
     """
     return np.where(ranks < cutoff, 1 / np.log2(ranks + 2.0), 0.0)
+
+
+def overlap(ours_UK: np.ndarray, theirs_UK: np.ndarray) -> np.ndarray:
+    """Share of each user's K recommended items that two recommenders agree on, whatever their order, float64 [U].
+
+    >>> overlap(np.array([[1, 2, 3, 4]]), np.array([[4, 9, 2, 8]]))
+    array([0.5])
+    """
+    common_U = (ours_UK[:, :, None] == theirs_UK[:, None, :]).sum(axis=(1, 2))
+    return common_U / ours_UK.shape[1]
 
 
 def per_user(ranks: np.ndarray, cutoffs: Sequence[int]) -> dict[str, np.ndarray]:

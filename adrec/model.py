@@ -1,13 +1,14 @@
 """The two networks: SASRec, which pre-trains the item embeddings, and ADRec itself.
 
-Legend: B users, L positions, D width, V items, T diffusion steps; R rows of W packed tokens, M of them real.
-Both networks give `losses(batch)` for training and `represent(items, lengths)`, the vector whose inner products with
-the item embeddings rank the catalogue.
+Legend: B users, L positions, D width, V items, T diffusion steps, S of them in the reverse process; R rows of W packed
+tokens, M of them real. Both networks give `losses(batch)` for training and `represent(items, lengths)`, the vector
+whose inner products with the item embeddings rank the catalogue.
 """
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +38,10 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def represent(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
         """One vector [B, D] per history of item numbers, right-padded with 0; in evaluation mode."""
+
+    def in_steps(self, steps: int) -> Self:
+        """This network, answering by that many reverse steps from now on; one without a reverse process needs none."""
+        return self
 
 
 class SASRec(Network):
@@ -102,6 +107,7 @@ class ADRec(Network):
         for stack in (self.encoder, self.denoiser):
             stack.apply(_xavier)
         self.diffusion = diffusion
+        self.reversal = diffusion.reversal(diffusion.steps)
         self.time_embedding = TimeEmbedding(diffusion.steps, dimension)
         self.conditioning_scale = conditioning_scale
 
@@ -109,9 +115,14 @@ class ADRec(Network):
         """What the encoder makes of the history, [B, L, D]."""
         return self.encoder(self.norm(self.dropout(self.item_embedding(items_BL))), mask_B1LL)
 
-    def mix(self, condition: Tensor, noisy: Tensor, t: Tensor) -> Tensor:
-        """The denoiser's input z = c + lambda (x_t + time(t)); all [..., D], `t` [...]."""
-        return condition + self.conditioning_scale * (noisy + self.time_embedding(t))
+    def in_steps(self, steps: int) -> Self:
+        """Denoise in `steps` of the T steps from now on; raises as `Diffusion.reversal`."""
+        self.reversal = self.diffusion.reversal(steps)
+        return self
+
+    def mix(self, condition: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
+        """The denoiser's input z = c + lambda (x_t + time(t)), all [..., D]."""
+        return torch.add(condition, noisy + time, alpha=self.conditioning_scale)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of the next items and squared error of their embeddings, both from the denoised vectors."""
@@ -119,7 +130,8 @@ class ADRec(Network):
         clean_RWD = self.item_embedding(batch.targets_RW)
         t_RW = torch.randint(self.diffusion.steps, clean_RWD.shape[:2], device=clean_RWD.device)
         noisy_RWD = self.diffusion.diffuse(clean_RWD, t_RW, torch.randn_like(clean_RWD))
-        mixed_RWD = self.mix(self.condition(batch.items_RW, mask_R1WW), noisy_RWD, t_RW)
+        time_TD = self.time_embedding(torch.arange(self.diffusion.steps, device=t_RW.device))
+        mixed_RWD = self.mix(self.condition(batch.items_RW, mask_R1WW), noisy_RWD, time_TD[t_RW])
         predicted_MD = self.denoiser(mixed_RWD, mask_R1WW)[real_RW]
         return {
             "ce": losses.next_item(predicted_MD, batch.targets_RW[real_RW], self.item_embedding.weight[1:]),
@@ -128,39 +140,40 @@ class ADRec(Network):
 
     @torch.no_grad()
     def represent(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
-        """Denoise the item that follows each history, [B, D], by T reverse steps from pure noise.
+        """Denoise the item that follows each history, [B, D], from pure noise by the steps of `reversal`.
 
         Only the last position is unknown. Those before it hold known items, kept clean at t = 0, so the denoiser's
         keys and values there are computed once.
         """
         condition_BLD = self.condition(items_BL)
-        pasts = self._remember(items_BL, lengths_B, condition_BLD)
+        time_SD = self.time_embedding(torch.tensor([step.t for step in self.reversal], device=items_BL.device))
+        pasts = self._remember(items_BL, lengths_B, condition_BLD, time_SD[-1])
         condition_BD = _at_last(condition_BLD, lengths_B)
-        noise_TD = self._noise(condition_BD)
-        noisy_BD = noise_TD[-1].expand_as(condition_BD)
-        for t in reversed(range(self.diffusion.steps)):
-            time_B = torch.full_like(lengths_B, t)
-            clean_BD = self.denoiser.step(self.mix(condition_BD, noisy_BD, time_B), pasts)
-            noisy_BD = self.diffusion.reverse(clean_BD, noisy_BD, t, noise_TD[t - 1])
+        noise_SD = self._noise(condition_BD)
+        noisy_BD = noise_SD[0].expand_as(condition_BD)
+        for step, time_D, noise_D in zip(self.reversal, time_SD, noise_SD.roll(-1, 0), strict=True):
+            clean_BD = self.denoiser.step(self.mix(condition_BD, noisy_BD, time_D), pasts)
+            noisy_BD = step.draw(clean_BD, noisy_BD, noise_D)
         return noisy_BD
 
-    def _remember(self, items_BL: Tensor, lengths_B: Tensor, condition_BLD: Tensor) -> list[Past]:
-        """The denoiser's keys and values at all positions but the last of each history."""
+    def _remember(self, items_BL: Tensor, lengths_B: Tensor, condition_BLD: Tensor, time_D: Tensor) -> list[Past]:
+        """What the denoiser keeps of all positions but the last of each history; `time_D` is that of t = 0."""
         known_BLD = self.item_embedding(items_BL[:, 1:])
-        start = torch.zeros_like(items_BL[:, 1:])
         positions_L = torch.arange(items_BL.shape[1] - 1, device=items_BL.device)
         visible_BL = positions_L < lengths_B[:, None] - 1
-        return self.denoiser.remember(self.mix(condition_BLD[:, :-1], known_BLD, start), visible_BL)
+        return self.denoiser.remember(self.mix(condition_BLD[:, :-1], known_BLD, time_D), visible_BL)
 
     def _noise(self, like_BD: Tensor) -> Tensor:
-        """Gaussian noise [T, D] for one reverse process, shared by all users so that no answer depends on its batch."""
+        """Gaussian noise [S, D]: where the reverse process starts, then that of all steps but the last, without noise.
+
+        All users share it, so that no answer depends on its batch.
+        """
         generator = torch.Generator().manual_seed(SAMPLING_SEED)
-        noise_TD = torch.randn(self.diffusion.steps, like_BD.shape[1], generator=generator)
-        return noise_TD.to(like_BD)
+        return torch.randn(len(self.reversal), like_BD.shape[1], generator=generator).flip(0).to(like_BD)
 
 
 class TimeEmbedding(nn.Module):
-    """Sinusoids of the step index through a two-layer perceptron: a table of T rows, as T is all there is."""
+    """Sinusoids of the step index through a two-layer perceptron."""
 
     features_TD: Tensor
 
@@ -174,9 +187,8 @@ class TimeEmbedding(nn.Module):
         self.narrow = nn.Linear(4 * dimension, dimension)
 
     def forward(self, t: Tensor) -> Tensor:
-        """Embeddings [..., D] of step indices [...]."""
-        table_TD = self.narrow(nn.functional.silu(self.widen(self.features_TD)))
-        return table_TD[t]
+        """Embeddings [..., D] of step indices [...]; there are only T, so ask once for each, not for each token."""
+        return self.narrow(nn.functional.silu(self.widen(self.features_TD[t])))
 
 
 def sasrec(config: ModelConfig, num_items: int) -> SASRec:

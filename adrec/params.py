@@ -40,7 +40,13 @@ def check(document: Mapping[str, Any], where: str) -> dict[str, config.Section]:
 
 
 def disagreements(
-    *, model: config.Model, evaluate: config.Evaluate, gate: config.Gate, publish: config.Publish, **_: config.Section
+    *,
+    model: config.Model,
+    evaluate: config.Evaluate,
+    gate: config.Gate,
+    publish: config.Publish,
+    serve: config.Serve,
+    **_: config.Section,
 ) -> Iterator[str]:
     """What is wrong between sections, each in one sentence: better said now than after hours of training."""
     if publish.max_length < model.max_length:
@@ -51,6 +57,10 @@ def disagreements(
     for metric in {*gate.minimum, *gate.margin, *gate.tolerance}:
         if int(metric.partition("@")[2]) not in evaluate.cutoffs:
             yield f"gate names {metric}, but evaluate.cutoffs = {evaluate.cutoffs} does not measure it"
+    if serve.steps > model.diffusion_steps:
+        yield f"serve.steps = {serve.steps} must be at most model.diffusion_steps = {model.diffusion_steps}"
+    elif serve.steps not in (0, model.diffusion_steps, *evaluate.steps):
+        yield f"serve.steps = {serve.steps} is not among evaluate.steps = {evaluate.steps}, which would measure it"
 
 
 def load(path: Path) -> dict[str, config.Section]:

@@ -1,9 +1,9 @@
 """Where a model ranks each user's held-out item among the whole catalogue.
 
-Legend: B users, L positions, V items.
+Legend: U users, B of them in a block, L positions, V items, K of them recommended.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -20,20 +20,45 @@ Scorer = Callable[[Histories, np.ndarray], Tensor]
 
 
 def rank_targets(score: Scorer, histories: Histories, targets: np.ndarray, exclude_history: bool) -> np.ndarray:
-    """Rank of each user's target item number given the history, int64 [U].
+    """Rank of each user's target item number given the history, int64 [U]."""
+    ranks = np.empty(len(targets), dtype=np.int64)
+    for users, scores_BV in blocks(score, histories, exclude_history):
+        ranks[users] = ranks_in(scores_BV, targets[users])
+    return ranks
 
-    Users are scored in the order of their history's length, so that a block needs little padding.
+
+def rank_and_recommend(
+    score: Scorer, histories: Histories, targets: np.ndarray, exclude_history: bool, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `rank_targets` gives, and the columns of each user's best `k` items, int64 [U, K]; of all where V < k.
+
+    Both come from the same scores: scoring is what costs.
     """
     ranks = np.empty(len(targets), dtype=np.int64)
+    best: dict[int, np.ndarray] = {}
+    for users, scores_BV in blocks(score, histories, exclude_history):
+        ranks[users] = ranks_in(scores_BV, targets[users])
+        top_BK = scores_BV.topk(min(k, scores_BV.shape[1])).indices.cpu().numpy()
+        best.update(zip(users.tolist(), top_BK, strict=True))
+    return ranks, np.stack([best[user] for user in range(len(targets))])
+
+
+def blocks(score: Scorer, histories: Histories, exclude_history: bool) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """The indices [B] of some users and their scores [B, V], until all users had their turn.
+
+    They come in the order of their history's length, so that a block needs little padding.
+    """
     by_length = np.argsort(histories.lengths, kind="stable")
     for start in range(0, len(by_length), BLOCK):
         users = by_length[start : start + BLOCK]
         scores_BV = score(histories, users)
-        if exclude_history:
-            scores_BV = without(scores_BV, histories, users)
-        columns_B = torch.from_numpy(targets[users].astype(np.int64) - 1).to(scores_BV.device)
-        ranks[users] = rank(scores_BV, columns_B).cpu().numpy()
-    return ranks
+        yield users, without(scores_BV, histories, users) if exclude_history else scores_BV
+
+
+def ranks_in(scores_BV: Tensor, targets_B: np.ndarray) -> np.ndarray:
+    """Rank of each target item number among its row's scores, int64 [B]."""
+    columns_B = torch.from_numpy(targets_B.astype(np.int64) - 1).to(scores_BV.device)
+    return rank(scores_BV, columns_B).cpu().numpy()
 
 
 def without(scores_BV: Tensor, histories: Histories, users: np.ndarray) -> Tensor:
@@ -61,7 +86,7 @@ def network_scorer(network: Network, max_length: int, device: torch.device) -> S
     The network must be in evaluation mode.
     """
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def score(histories: Histories, users: np.ndarray) -> Tensor:
         items_BL, lengths_B = padded(histories, users, max_length)
         x_BD = network.represent(items_BL.to(device), lengths_B.to(device))

@@ -56,11 +56,15 @@ class Recommender:
     about: dict[str, Any]
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: Path, steps: int = 0) -> Self:
         """Read what `write_model` wrote.
 
+        Args:
+            folder: the model folder.
+            steps: reverse steps behind each answer; 0 for all that the network was trained with.
+
         Raises:
-            ValueError: the catalogue is not the one that the network was trained on.
+            ValueError: the catalogue is not the one that the network was trained on, or it has fewer steps.
         """
         checkpoint = Checkpoint.read(folder)
         catalogue = Catalogue.read(folder)
@@ -70,7 +74,9 @@ class Recommender:
                 f"{checkpoint.about['catalogue_hash'][:12]}; package the model again"
             )
         counts = pl.read_parquet(folder / POPULARITY_FILE)["count"].to_numpy().astype(np.float32)
-        return cls(checkpoint.network(), catalogue, torch.from_numpy(counts), checkpoint.about)
+        network = checkpoint.network()
+        network = network.in_steps(steps) if steps else network
+        return cls(network, catalogue, torch.from_numpy(counts), checkpoint.about)
 
     def recommend(
         self, history: Sequence[str], k: int, *, exclude: Collection[str] = (), exclude_seen: bool = True
@@ -100,7 +106,7 @@ class Recommender:
             unknown=self.catalogue.unknown(history),
         )
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def _scores(self, known: np.ndarray) -> Tensor:
         """A score for each item [V]: the network's after these item numbers, the counts where there are none."""
         if not len(known):

@@ -12,6 +12,7 @@ import numpy as np
 from adrec import config
 from adrec.output import new_file
 from adrec.sequences import Catalogue, Dataset, Histories
+from components import reverse_steps
 
 
 def run(
@@ -41,6 +42,7 @@ def run(
     measured |= {"winner": chosen, "stage": candidates[chosen].about["stage"]}
     tables = embeddings.tables_of(candidates)
     measured |= embeddings.measure(tables, data)
+    measured["reverse_steps"] = fewer_steps(data, candidates["adrec"], evaluate)
     write_model(winner, {"sasrec": pretrained, "adrec": finetuned}[chosen], data)
     with new_file(metrics) as unfinished:
         unfinished.write_text(json.dumps(measured, indent=2) + "\n")
@@ -82,6 +84,13 @@ def candidate_ranks(data: Dataset, candidates: dict[str, Any], evaluate: config.
         name: _network_ranks(candidate.network(), candidate.about, histories, targets, evaluate.exclude_history)
         for name, candidate in candidates.items()
     }
+
+
+def fewer_steps(data: Dataset, candidate: Any, evaluate: config.Evaluate) -> dict[str, Any]:
+    """What is left of the answers of ADRec's checkpoint at fewer reverse steps."""
+    network = candidate.network()
+    steps = candidate.about["config"]["model"]["diffusion_steps"]
+    return reverse_steps.measure(network, _scorer(network, candidate.about), steps, data, evaluate)
 
 
 def champion_ranks(folder: Path, data: Dataset, exclude_history: bool) -> np.ndarray:
@@ -183,10 +192,16 @@ def user_slices(data: Dataset) -> dict[str, np.ndarray]:
 def _network_ranks(
     network: Any, about: dict[str, Any], histories: Histories, targets: np.ndarray, exclude_history: bool
 ) -> np.ndarray:
-    from adrec.ranking import network_scorer, rank_targets
+    from adrec.ranking import rank_targets
+
+    return rank_targets(_scorer(network, about), histories, targets, exclude_history)
+
+
+def _scorer(network: Any, about: dict[str, Any]) -> Any:
+    """Scores by `network`, which goes to the device of its configuration, or to another where that is missing here."""
+    from adrec.ranking import network_scorer
     from adrec.stages import choose_device
 
     model = about["config"]["model"]
     device = choose_device("auto" if model["device"] == "cuda" else model["device"])
-    scorer = network_scorer(network.to(device), model["max_length"], device)
-    return rank_targets(scorer, histories, targets, exclude_history)
+    return network_scorer(network.to(device), model["max_length"], device)

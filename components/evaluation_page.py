@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from adrec.fit import SELECTION_METRIC
 from adrec.sequences import Dataset
-from components import embedding_page, page
+from components import embedding_page, page, reverse_steps
 
 NAMES = {
     "popularity": "Popularity",
@@ -48,6 +48,7 @@ def page_of(
         headlines=headlines(measured),
         diffusion=diffusion(measured),
         embeddings=embedding_page.section(measured, tables, data),
+        fewer_steps=reverse_steps.sentence(measured["reverse_steps"]),
         pictures=[
             (
                 "Hits within the first K",

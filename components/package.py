@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from dataclasses import replace
 from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from packaging.version import Version
 
 from adrec.config import Package, Serve
 from adrec.output import new_folder
+from components import reverse_steps
 from components.revision import ROOT, code_revision, content_hash, files
 from features import store
 
@@ -36,15 +38,18 @@ is. Serve it with `bentoml serve` and this folder.
 def run(*, winner: Path, metrics: Path, verdict: Path, package: Package, serve: Serve, packaged: Path) -> str:
     """Build the Bento into BentoML's store and copy its folder to `packaged/bento`; return its tag.
 
-    A rejected winner is not packaged: the tag is empty, and `packaged/bento.json` says why.
+    A rejected winner is not packaged: the tag is empty, and `packaged/bento.json` says why. It also says by how many
+    reverse steps the service answers: by `serve.steps` where `serve.min_overlap` allows it.
     """
     judged = json.loads(verdict.read_text())
     with new_folder(packaged) as unfinished:
         if judged["accepted"]:
-            labels = _labels(winner, json.loads(metrics.read_text()))
-            tag, folder = _bento(winner, package.name, serve, labels)
+            measured = json.loads(metrics.read_text())
+            steps, reason = reverse_steps.granted(serve, measured)
+            labels = _labels(winner, measured)
+            tag, folder = _bento(winner, package.name, replace(serve, steps=steps), labels)
             shutil.copytree(folder, unfinished / "bento")
-            about: dict[str, Any] = {"tag": tag, "labels": labels}
+            about: dict[str, Any] = {"tag": tag, "labels": labels, "reverse_steps": reason}
         else:
             tag, about = "", {"tag": None, "reasons": judged["reasons"]}
         (unfinished / "bento.json").write_text(json.dumps(about, indent=2) + "\n")

@@ -63,7 +63,7 @@ class Recommender:
         from adrec.recommend import Recommender as Model
 
         torch.set_num_threads(1)  # a request is too small to share; more workers serve more requests
-        self.model = Model.load(MODEL)
+        self.model = Model.load(MODEL, steps=BOUNDS.steps)
         self.store = store.open_store(bento().info.labels["feature_service"])
         self.tag = str(bento().tag)
 

@@ -47,11 +47,54 @@ def test_the_posterior_mean_is_that_of_bayes_rule() -> None:
     prior_mean, prior_variance = alpha_bar[t - 1].sqrt() * clean, 1 - alpha_bar[t - 1]
     precision = 1 / prior_variance + (1 - beta[t]) / beta[t]
     expected = (prior_mean / prior_variance + (1 - beta[t]).sqrt() * noisy / beta[t]) / precision
-    found = Diffusion(beta).reverse(torch.tensor([clean]), torch.tensor([noisy]), t, torch.zeros(1))
+    step = next(step for step in Diffusion(beta).reversal(32) if step.t == t)
+    found = step.draw(torch.tensor([clean]), torch.tensor([noisy]), torch.zeros(1))
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_the_last_reverse_step_returns_the_prediction_itself() -> None:
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("steps", [1, 2, 8, 31, 32])
+def test_every_reversal_ends_at_index_zero_with_the_prediction_itself(name: str, steps: int) -> None:
+    reversal = Diffusion(SCHEDULES[name](32)).reversal(steps)
+    kept = [step.t for step in reversal]
+    assert len(kept) == steps
+    assert kept == sorted(set(kept), reverse=True)
+    assert kept[-1] == 0
+    assert steps == 1 or kept[0] == 31
     clean = torch.randn(3, 4)
-    found = Diffusion(truncated_linear(32)).reverse(clean, torch.randn(3, 4), 0, torch.randn(3, 4))
+    found = reversal[-1].draw(clean, torch.randn(3, 4), torch.randn(3, 4))
     torch.testing.assert_close(found, clean)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_reversal_in_all_steps_is_that_of_the_schedule(name: str) -> None:
+    """Ho et al. (2020), equation 7, and the variance beta."""
+    beta = SCHEDULES[name](32)
+    alpha_bar = torch.cumprod(1 - beta, 0)
+    earlier = torch.cat([torch.ones(1, dtype=beta.dtype), alpha_bar[:-1]])
+    reversal = Diffusion(beta).reversal(32)
+    clean_scale = beta * earlier.sqrt() / (1 - alpha_bar)
+    noisy_scale = (1 - earlier) * (1 - beta).sqrt() / (1 - alpha_bar)
+    for step in reversal:
+        assert step.clean_scale == pytest.approx(clean_scale[step.t].item(), rel=1e-9)
+        assert step.noisy_scale == pytest.approx(noisy_scale[step.t].item(), rel=1e-9)
+        assert step.deviation == pytest.approx(beta[step.t].sqrt().item() if step.t else 0.0, rel=1e-9)
+
+
+def test_a_step_over_skipped_indices_is_that_of_the_process_observed_only_at_the_kept_ones() -> None:
+    """A schedule whose betas are those between the kept indices has the same posterior there."""
+    diffusion = Diffusion(truncated_linear(32))
+    skipping = diffusion.reversal(8)
+    alpha_bar = torch.tensor([diffusion.alpha_bar[step.t] for step in reversed(skipping)], dtype=torch.float64)
+    earlier = torch.cat([torch.ones(1, dtype=torch.float64), alpha_bar[:-1]])
+    whole = Diffusion(1 - alpha_bar / earlier).reversal(8)
+    for ours, theirs in zip(skipping, whole, strict=True):
+        assert ours.clean_scale == pytest.approx(theirs.clean_scale, rel=1e-9)
+        assert ours.noisy_scale == pytest.approx(theirs.noisy_scale, rel=1e-9)
+        assert ours.deviation == pytest.approx(theirs.deviation, rel=1e-9)
+
+
+@pytest.mark.parametrize("steps", [0, 33])
+def test_a_reversal_of_no_or_too_many_steps_is_refused(steps: int) -> None:
+    with pytest.raises(ValueError, match=f"steps = {steps} must be from 1 to 32"):
+        Diffusion(truncated_linear(32)).reversal(steps)

@@ -34,14 +34,17 @@ def build(network: type, small: config.Model) -> SASRec | ADRec:
     return made
 
 
-@pytest.mark.parametrize("network", [SASRec, ADRec])
+@pytest.mark.parametrize(("network", "steps"), [(SASRec, 4), (ADRec, 4), (ADRec, 2), (ADRec, 1)])
 def test_an_answer_does_not_depend_on_who_else_is_in_the_batch(
-    network: type, small: config.Model, histories: Histories
+    network: type, steps: int, small: config.Model, histories: Histories
 ) -> None:
-    model = build(network, small)
+    model = build(network, small).in_steps(steps)
+    if isinstance(model, ADRec):
+        model.conditioning_scale = 0.5
     together = model.represent(*padded(histories, np.arange(5), 12))
     alone = torch.cat([model.represent(*padded(histories, np.array([user]), 12)) for user in range(5)])
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(model.represent(*padded(histories, np.arange(5), 12)), together, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("network", [SASRec, ADRec])
@@ -56,25 +59,31 @@ def test_no_position_sees_a_later_item(network: type, small: config.Model) -> No
 def naive_denoising(model: ADRec, history: torch.Tensor) -> torch.Tensor:
     """The reverse process as the authors run it: the denoiser over all positions at every step, the history clean."""
     condition = model.condition(history[None])
-    noise = model._noise(condition[:, -1])
+    start, *noises = model._noise(condition[:, -1])
     known = model.item_embedding(history[None, 1:])
-    noisy = noise[-1][None]
-    for t in reversed(range(model.diffusion.steps)):
+    noisy = start[None]
+    for step, noise in zip(model.reversal, [*noises, torch.zeros_like(start)], strict=True):
         positions = torch.cat([known, noisy[:, None]], dim=1)
         times = torch.zeros(1, len(history), dtype=torch.long)
-        times[0, -1] = t
-        clean = model.denoiser(model.mix(condition, positions, times))[:, -1]
-        noisy = model.diffusion.reverse(clean, noisy, t, noise[t - 1])
+        times[0, -1] = step.t
+        clean = model.denoiser(model.mix(condition, positions, model.time_embedding(times)))[:, -1]
+        noisy = step.draw(clean, noisy, noise)
     return noisy
 
 
-def test_cached_keys_and_values_give_what_the_whole_network_gives(small: config.Model, histories: Histories) -> None:
-    model = build(ADRec, small)
+@pytest.mark.parametrize("steps", [4, 2, 1])
+def test_cached_keys_and_values_give_what_the_whole_network_gives(
+    steps: int, small: config.Model, histories: Histories
+) -> None:
+    model = build(ADRec, small).in_steps(steps)
+    assert isinstance(model, ADRec)
     model.conditioning_scale = 0.5  # large enough for every reverse step to matter
     cached = model.represent(*padded(histories, np.arange(5), 12))
     with torch.no_grad():
         naive = torch.cat([naive_denoising(model, torch.from_numpy(items.astype(np.int64))) for items in histories])
     torch.testing.assert_close(cached, naive, rtol=1e-4, atol=1e-5)
+    items = model.item_embedding.weight[1:]
+    assert torch.equal((cached @ items.T).topk(20).indices, (naive @ items.T).topk(20).indices)
 
 
 def test_packed_rows_give_the_loss_of_one_history_a_row(small: config.Model, histories: Histories) -> None:

@@ -36,6 +36,15 @@ def test_a_gate_on_a_metric_that_will_not_be_measured_is_refused(changed: Callab
         load(changed(gate={"minimum": {"HR@7": 0.1}}))
 
 
+@pytest.mark.parametrize(("steps", "sentence"), [(64, "must be at most model"), (2, "is not among evaluate")])
+def test_serving_by_steps_that_will_not_be_measured_is_refused(
+    changed: Callable[..., Path], steps: int, sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"serve\.steps = {steps} {sentence}\."):
+        load(changed(serve={"steps": steps}))
+    assert load(changed(serve={"steps": 8}))
+
+
 def test_a_misspelt_section_is_named(tmp_path: Path) -> None:
     document = yaml.safe_load(DEFAULTS.read_text())
     document["finetun"] = document.pop("finetune")

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adrec import ranking
 from adrec.baselines.popularity import count, popularity_scorer
+from adrec.metrics import overlap, per_user
 from adrec.sequences import Histories
 
 
@@ -37,6 +40,50 @@ def test_the_size_of_a_block_changes_no_rank(histories: Histories, monkeypatch: 
     whole = ranking.rank_targets(score, histories, targets, exclude_history=True)
     monkeypatch.setattr(ranking, "BLOCK", 1)
     assert (ranking.rank_targets(score, histories, targets, exclude_history=True) == whole).all()
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> tuple[torch.Tensor, Histories, np.ndarray]:
+    """Scores [U, V] with many ties, histories, and targets outside them."""
+    users, items = draw(st.integers(1, 6)), draw(st.integers(3, 12))
+    rows = draw(st.lists(st.lists(st.integers(0, 4), min_size=items, max_size=items), min_size=users, max_size=users))
+    targets = np.array([draw(st.integers(1, items)) for _ in range(users)])
+    seen = [draw(st.lists(st.integers(1, items).filter(lambda x, t=target: x != t), min_size=1)) for target in targets]
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in seen])])
+    flat = np.concatenate(seen).astype(np.int32)
+    names = tuple(str(user) for user in range(users))
+    return (
+        torch.tensor(rows, dtype=torch.float32),
+        Histories(names, flat, np.zeros(len(flat), np.int64), offsets),
+        targets,
+    )
+
+
+@given(questions(), st.booleans(), st.integers(1, 15))
+def test_counting_better_items_gives_the_metrics_of_the_top_k(
+    asked: tuple[torch.Tensor, Histories, np.ndarray], exclude_history: bool, cutoff: int
+) -> None:
+    """The definition: HR is whether the target is in the first K of the sorted list, NDCG discounts its place."""
+    scores, histories, targets = asked
+    ranks, best = ranking.rank_and_recommend(
+        lambda _, users: scores[torch.from_numpy(users)], histories, targets, exclude_history, cutoff
+    )
+    found = per_user(ranks, [cutoff])
+    for user, (items, target) in enumerate(zip(histories, targets, strict=True)):
+        barred = set(items.tolist()) if exclude_history else set()
+        allowed = [item for item in range(1, scores.shape[1] + 1) if item not in barred]
+        top = sorted(allowed, key=lambda item: -scores[user, item - 1].item())[:cutoff]  # stable: ties by number
+        gain = 1 / np.log2(top.index(target) + 2) if target in top else 0.0
+        assert found[f"HR@{cutoff}"][user] == (target in top)
+        assert found[f"NDCG@{cutoff}"][user] == pytest.approx(gain)
+        recommended = [item for item in (best[user] + 1).tolist() if item not in barred]
+        assert sorted(scores[user, item - 1].item() for item in recommended) == sorted(
+            scores[user, item - 1].item() for item in top
+        )
+
+
+def test_recommenders_overlap_in_what_both_name_whatever_the_order() -> None:
+    assert overlap(np.array([[1, 2], [3, 4]]), np.array([[2, 1], [5, 4]])).tolist() == [1.0, 0.5]
 
 
 def test_histories_are_cut_to_the_most_recent_and_padded_on_the_right(histories: Histories) -> None:

@@ -59,6 +59,9 @@ def test_an_accepted_model_becomes_a_bento_that_says_where_it_comes_from(
     metrics = json.loads(inputs["metrics"].read_text())
     assert about["tag"] == f"{told['name']}:{told['version']}"
     assert about["labels"] == told["labels"]
+    served = json.loads((bento / "src" / "model" / "serve.json").read_text())
+    assert served["steps"] == 0
+    assert about["reverse_steps"]
     assert told["labels"]["data_hash"] == checkpoint["data_hash"]
     assert told["labels"]["catalogue_hash"] == checkpoint["catalogue_hash"]
     assert told["labels"]["code_revision"] == revision.code_revision()

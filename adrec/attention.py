@@ -1,6 +1,6 @@
 """Causal multi-head self-attention, over whole sequences and, with cached keys and values, over one new position.
 
-Legend: B sequences, L positions, D width, H heads, E = D / H.
+Legend: B sequences, L positions, D width, H heads, E = D / H; R rows of L positions (`adrec.layout`).
 """
 
 from typing import NamedTuple
@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from adrec.layout import Layout
 
 
 class Past(NamedTuple):
@@ -59,11 +61,10 @@ class CausalSelfAttention(nn.Module):
         )
         return self.output(attended_BHLE.transpose(1, 2).flatten(2))
 
-    def remember(self, x_BLD: Tensor, bias_B11L: Tensor) -> Past:
-        """Keep what steps at one position more than those in `x_BLD` need; the bias is that of `Past`."""
-        keys_values_2BHLE = F.pad(
-            torch.stack([self._split(self.key(x_BLD)), self._split(self.value(x_BLD))]), (0, 0, 0, 1)
-        )
+    def remember(self, x_RLD: Tensor, layout: Layout, bias_B11L: Tensor) -> Past:
+        """Keep what steps at the last position need of those before it; the bias is that of `Past`."""
+        keys_values = [self._split(layout.unpack(part(x_RLD))) for part in (self.key, self.value)]
+        keys_values_2BHLE = torch.stack(keys_values)
         parts = (self.query, self.key, self.value)
         return Past(
             keys_BHLE=keys_values_2BHLE[0],

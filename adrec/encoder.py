@@ -1,6 +1,6 @@
 """The post-norm transformer that SASRec, ADRec's causal attention module and its denoiser all are.
 
-Legend: B sequences, L positions, D width.
+Legend: B sequences, L positions, D width; R rows of L positions (`adrec.layout`).
 """
 
 from typing import cast
@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adrec.attention import CausalSelfAttention, Past
+from adrec.layout import Layout
 
 LAYER_NORM_EPSILON = 1e-12
 
@@ -55,23 +56,25 @@ class Encoder(nn.Module):
             x_BLD = block(x_BLD, mask_B1LL)
         return x_BLD
 
-    def remember(self, x_BLD: Tensor, visible_BL: Tensor) -> list[Past]:
-        """Keep of sequences that will not change what one more position attends to.
+    def remember(self, x_RLD: Tensor, layout: Layout, lengths_B: Tensor) -> list[Past]:
+        """Keep of histories that will not change, but for their last position, what that position attends to.
 
         Args:
-            x_BLD: the inputs of the fixed positions.
-            visible_BL: false where a position is padding (after the end of a shorter sequence).
+            x_RLD: the inputs, laid out in rows; what stands at a last position is not used.
+            layout: of the rows.
+            lengths_B: of the histories, the last position included.
 
         Returns:
             One `Past` per block.
         """
-        bias_BL = x_BLD.new_zeros(visible_BL.shape).masked_fill(~visible_BL, -torch.inf)
-        bias_B11L = F.pad(bias_BL, (0, 1))[:, None, None, :]  # the new position sees itself
+        positions_L = torch.arange(x_RLD.shape[1], device=x_RLD.device)
+        visible_BL = (positions_L < lengths_B[:, None] - 1) | (positions_L == positions_L[-1])  # the slot comes last
+        bias_BL = x_RLD.new_zeros(visible_BL.shape).masked_fill(~visible_BL, -torch.inf)
         pasts = []
         for block in self._stack:
-            pasts.append(block.attention.remember(x_BLD, bias_B11L))
+            pasts.append(block.attention.remember(x_RLD, layout, bias_BL[:, None, None, :]))
             if block is not self._stack[-1]:
-                x_BLD = block(x_BLD, None)
+                x_RLD = block(x_RLD, layout.mask_R1LL)
         return pasts
 
     def step(self, x_BD: Tensor, pasts: list[Past]) -> Tensor:

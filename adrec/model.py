@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from adrec import losses
-from adrec.attention import Past
 from adrec.batches import Batch
 from adrec.config import Model as ModelConfig
 from adrec.diffusion import Diffusion
 from adrec.encoder import Encoder
+from adrec.layout import Layout
 from adrec.schedule import SCHEDULES
 
 SASREC_STD = 0.1
@@ -143,25 +143,21 @@ class ADRec(Network):
         """Denoise the item that follows each history, [B, D], from pure noise by the steps of `reversal`.
 
         Only the last position is unknown. Those before it hold known items, kept clean at t = 0, so the denoiser's
-        keys and values there are computed once.
+        keys and values there are computed once, over rows without padding.
         """
-        condition_BLD = self.condition(items_BL)
+        layout = Layout.of(lengths_B, items_BL.shape[1])
+        items_RL = layout.pack(items_BL)
+        condition_RLD = self.condition(items_RL, layout.mask_R1LL)
+        condition_BD = condition_RLD.flatten(0, 1)[_at_last(layout.spot_BL, lengths_B)]
         time_SD = self.time_embedding(torch.tensor([step.t for step in self.reversal], device=items_BL.device))
-        pasts = self._remember(items_BL, lengths_B, condition_BLD, time_SD[-1])
-        condition_BD = _at_last(condition_BLD, lengths_B)
+        following_RLD = self.item_embedding(items_RL.roll(-1, dims=1))  # wrong at last positions, which are not kept
+        pasts = self.denoiser.remember(self.mix(condition_RLD, following_RLD, time_SD[-1]), layout, lengths_B)
         noise_SD = self._noise(condition_BD)
         noisy_BD = noise_SD[0].expand_as(condition_BD)
         for step, time_D, noise_D in zip(self.reversal, time_SD, noise_SD.roll(-1, 0), strict=True):
             clean_BD = self.denoiser.step(self.mix(condition_BD, noisy_BD, time_D), pasts)
             noisy_BD = step.draw(clean_BD, noisy_BD, noise_D)
         return noisy_BD
-
-    def _remember(self, items_BL: Tensor, lengths_B: Tensor, condition_BLD: Tensor, time_D: Tensor) -> list[Past]:
-        """What the denoiser keeps of all positions but the last of each history; `time_D` is that of t = 0."""
-        known_BLD = self.item_embedding(items_BL[:, 1:])
-        positions_L = torch.arange(items_BL.shape[1] - 1, device=items_BL.device)
-        visible_BL = positions_L < lengths_B[:, None] - 1
-        return self.denoiser.remember(self.mix(condition_BLD[:, :-1], known_BLD, time_D), visible_BL)
 
     def _noise(self, like_BD: Tensor) -> Tensor:
         """Gaussian noise [S, D]: where the reverse process starts, then that of all steps but the last, without noise.
@@ -221,9 +217,9 @@ def adrec(config: ModelConfig, num_items: int) -> ADRec:
 NETWORKS: dict[str, Callable[[ModelConfig, int], Network]] = {"sasrec": sasrec, "adrec": adrec}
 
 
-def _at_last(x_BLD: Tensor, lengths_B: Tensor) -> Tensor:
-    """The vector [B, D] at each history's last position."""
-    return x_BLD[torch.arange(len(x_BLD), device=x_BLD.device), lengths_B - 1]
+def _at_last(x_BL: Tensor, lengths_B: Tensor) -> Tensor:
+    """What [B, ...] stands at each history's last position in [B, L, ...]."""
+    return x_BL[torch.arange(len(x_BL), device=x_BL.device), lengths_B - 1]
 
 
 def _small_normal(module: nn.Module) -> None:

@@ -1,0 +1,138 @@
+"""The cached sampler against the loop over all positions, on one thread.
+
+    python -m benchmarks.inference_speed
+
+The loop is what the released code does at each of T reverse steps: time embeddings and denoiser over every position of
+the padded histories. Here it runs on this project's own layers (fused attention, norm and activation), so the ratio
+is that of the algorithm. The cached sampler runs S = T, 8 and 1 steps; at S = T it is held against the loop. All are
+timed in turn in one process by its CPU time; a ratio is between medians. Weights are random: no time depends on them.
+Prints a table and writes `benchmarks/results/inference_speed.json`.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adrec.config import Model
+from adrec.model import ADRec, adrec
+from adrec.params import load
+from benchmarks import record
+
+ITEMS = 4731  # as in Amazon Baby
+EMBEDDING_STD = 0.1  # of a trained table; a fresh one has 1
+LAMBDA = 0.5  # instead of 0.001, where outputs are compared: there the noise of every step must count
+TOP = 20
+SEED = 0
+FEWER = (8, 1)
+BABY = ((3, 0.5), (9, 0.9), (25, 0.99), (50, 1.0))  # lengths and the share of histories of at most that length
+
+
+def loop(model: ADRec, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
+    """The reverse process with everything computed again for all positions at each step, [B, D]."""
+    rows, last = torch.arange(len(items_BL)), lengths_B - 1
+    condition_BLD = model.condition(items_BL)
+    noise_SD = model._noise(condition_BLD[:, 0])
+    x_BLD = model.item_embedding(items_BL.roll(-1, 1))
+    t_BL = torch.zeros_like(items_BL)
+    noisy_BD = noise_SD[0].expand(len(items_BL), -1)
+    for step, noise_D in zip(model.reversal, noise_SD.roll(-1, 0), strict=True):
+        x_BLD[rows, last], t_BL[rows, last] = noisy_BD, torch.tensor(step.t)
+        clean_BLD = model.denoiser(model.mix(condition_BLD, x_BLD, model.time_embedding(t_BL)))
+        noisy_BD = step.draw(clean_BLD[rows, last], noisy_BD, noise_D)
+    return noisy_BD
+
+
+def shapes(max_length: int) -> dict[str, np.ndarray]:
+    """Lengths of the histories in each batch that is timed."""
+    random = np.random.default_rng(SEED)
+    lengths, shares = zip(*((1, 0.0), *BABY), strict=True)
+    baby = np.ceil(np.interp(random.random(64), shares, lengths)).astype(np.int64)
+    full = np.full(64, max_length)
+    typical = np.array([round(float(baby.mean()))])
+    return {"B=1, L=50": full[:1], "B=64, L=50": full, "B=1, Baby": typical, "B=64, Baby": baby}
+
+
+def histories(lengths: np.ndarray, width: int) -> Tensor:
+    """Random items in right-padded rows of `width`, int64 [B, width]."""
+    items_BL = torch.randint(1, ITEMS + 1, (len(lengths), width), generator=torch.Generator().manual_seed(SEED))
+    return items_BL.where(torch.arange(width) < torch.from_numpy(lengths)[:, None], 0)
+
+
+def compare(model: ADRec, lengths: np.ndarray, max_length: int, rounds: int) -> dict[str, Any]:
+    """Ratios, largest difference and agreement of the best items, of one batch; the loop pads to `max_length`."""
+    lengths_B = torch.from_numpy(lengths)
+    padded_BL, tight_BL = histories(lengths, max_length), histories(lengths, max_length)[:, : lengths.max()]
+
+    def cached(steps: int) -> Callable[[], Tensor]:
+        return lambda: model.in_steps(steps).represent(tight_BL, lengths_B)
+
+    everything = model.diffusion.steps
+    rivals: dict[str, Callable[[], Tensor]] = {
+        "loop": lambda: loop(model.in_steps(everything), padded_BL, lengths_B),
+        **{str(steps): cached(steps) for steps in (everything, *FEWER)},
+    }
+    seconds = interleaved(rivals, rounds)
+    model.conditioning_scale, scale = LAMBDA, model.conditioning_scale
+    ours_BD, theirs_BD = rivals[str(everything)](), rivals["loop"]()
+    model.conditioning_scale = scale
+    items_DV = model.item_embedding.weight[1:].T
+    tops = [(x_BD @ items_DV).topk(TOP).indices for x_BD in (ours_BD, theirs_BD)]
+    return {
+        "times_faster": {steps: seconds["loop"] / seconds[steps] for steps in rivals if steps != "loop"},
+        "largest_difference": float((ours_BD - theirs_BD).abs().max()),
+        "same_top_20": float((tops[0] == tops[1]).all(dim=1).float().mean()),
+        "mean_length": float(lengths.mean()),
+        "rounds": rounds,
+    }
+
+
+def interleaved(rivals: dict[str, Callable[[], Tensor]], rounds: int) -> dict[str, float]:
+    """Median CPU seconds of each, timed in turn after one round that is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in rivals}
+    for _ in range(rounds + 1):
+        for name, run in rivals.items():
+            start = time.process_time()
+            run()
+            seconds[name].append(time.process_time() - start)
+    return {name: median(values[1:]) for name, values in seconds.items()}
+
+
+def table(found: dict[str, dict[str, Any]]) -> str:
+    """The ratios as Markdown."""
+    steps = list(next(iter(found.values()))["times_faster"])
+    lines = [
+        f"| times faster at S = | {' | '.join(steps)} | largest difference | same top {TOP} |",
+        "|---" * (len(steps) + 3) + "|",
+    ]
+    for name, figures in found.items():
+        ratios = " | ".join(f"{figures['times_faster'][number]:.1f}x" for number in steps)
+        same = f"{100 * figures['same_top_20']:.0f} %"
+        lines.append(f"| {name} | {ratios} | {figures['largest_difference']:.1e} | {same} |")
+    return "\n".join(lines)
+
+
+@torch.inference_mode()
+def main() -> None:
+    """Run the benchmark."""
+    torch.set_num_threads(1)
+    torch.manual_seed(SEED)
+    config = cast(Model, load(Path("params.yaml"))["model"])
+    model = adrec(config, ITEMS).eval()
+    model.item_embedding.weight.mul_(EMBEDDING_STD)
+    found = {
+        name: compare(model, lengths, config.max_length, rounds=30 if len(lengths) == 1 else 5)
+        for name, lengths in shapes(config.max_length).items()
+    }
+    path = record.write("inference_speed", SEED, {"threads": 1, "model": config.as_dict(), "figures": found})
+    print(table(found))
+    print(f"written to {path}")
+
+
+if __name__ == "__main__":
+    main()

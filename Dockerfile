@@ -33,4 +33,6 @@ COPY serving serving
 COPY params.yaml ./
 # In place, not in site-packages: a Bento takes its sources from here.
 RUN pip install -c constraints.txt -e .
+# What a training stage keeps between its epochs; a volume here lets another pod go on (docs/pipelines.md).
+ENV ADREC_PROGRESS_DIR=/tmp/progress
 USER 1000

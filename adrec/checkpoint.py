@@ -34,9 +34,8 @@ class Checkpoint:
     def write(self, folder: Path) -> None:
         """Write into `folder`, which appears whole or not at all."""
         with new_folder(folder) as unfinished:
-            save_file(_contiguous(self.weights), unfinished / WEIGHTS_FILE)
-            flat = {f"{name}/{key}": value for name, state in self.moments.items() for key, value in state.items()}
-            save_file(_contiguous(flat), unfinished / MOMENTS_FILE)
+            save_file(on_cpu(self.weights), unfinished / WEIGHTS_FILE)
+            save_file(on_cpu(flat(self.moments)), unfinished / MOMENTS_FILE)
             (unfinished / ABOUT_FILE).write_text(json.dumps(self.about, indent=2) + "\n")
 
     @classmethod
@@ -49,7 +48,8 @@ class Checkpoint:
         if not (folder / ABOUT_FILE).is_file():
             raise ValueError(f"{folder} holds no checkpoint: {ABOUT_FILE} is missing")
         about = json.loads((folder / ABOUT_FILE).read_text())
-        return cls(load_file(folder / WEIGHTS_FILE), _read_moments(folder / MOMENTS_FILE), about)
+        moments = load_file(folder / MOMENTS_FILE) if (folder / MOMENTS_FILE).exists() else {}
+        return cls(load_file(folder / WEIGHTS_FILE), nested(moments), about)
 
     def network(self) -> Network:
         """The network with these weights, on the CPU and in evaluation mode."""
@@ -58,13 +58,20 @@ class Checkpoint:
         return network.eval()
 
 
-def _read_moments(file: Path) -> dict[str, dict[str, Tensor]]:
+def flat(moments: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Adam's state with one name, `parameter/key`, for each tensor, as a file holds it."""
+    return {f"{name}/{key}": value for name, state in moments.items() for key, value in state.items()}
+
+
+def nested(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """What `flat` made flat."""
     moments: dict[str, dict[str, Tensor]] = {}
-    for name, value in (load_file(file) if file.exists() else {}).items():
+    for name, value in tensors.items():
         parameter, key = name.rsplit("/", 1)
         moments.setdefault(parameter, {})[key] = value
     return moments
 
 
-def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors as safetensors takes them."""
     return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}

@@ -95,7 +95,7 @@ def fit(
         before_step: called between the backward pass and the optimiser's step.
 
     Raises:
-        FloatingPointError: a loss is not finite.
+        FloatingPointError: a loss is not finite, or an epoch leaves weights that are not.
     """
     for number in range(len(learner.log) + 1, epochs + 1):
         for group in learner.optimizer.param_groups:
@@ -107,12 +107,20 @@ def fit(
         for step, batch in enumerate(shuffled(histories, max_length, batch_size, np.random.default_rng(seed)), 1):
             for name, value in _step(learner, batch.to(learner.device), before_step).items():
                 if not math.isfinite(value):
-                    raise FloatingPointError(
-                        f"{learner.name}: the {name} loss is {value} at epoch {number}, step {step}; "
-                        f"try a smaller {learner.name}.learning_rate than {learning_rate}"
-                    )
+                    raise _divergence(learner, f"the {name} loss", str(value), number, step, learning_rate)
                 totals.setdefault(name, []).append(value)
+        if not all(bool(weight.isfinite().all()) for weight in learner.network.parameters()):
+            raise _divergence(learner, "a weight", "not finite", number, step, learning_rate)
         yield Epoch(number, {name: float(np.mean(values)) for name, values in totals.items()}, None)
+
+
+def _divergence(
+    learner: Learner, what: str, value: str, epoch: int, step: int, learning_rate: float
+) -> FloatingPointError:
+    return FloatingPointError(
+        f"{what} of {learner.name} is {value} at epoch {epoch}, step {step}; "
+        f"try a smaller {learner.name}.learning_rate than {learning_rate}"
+    )
 
 
 def _step(learner: Learner, batch: Batch, before_step: Callable[[Network], None]) -> dict[str, float]:

@@ -105,7 +105,13 @@ def begin(
 
 
 def train(stage: Stage, learner: Learner, dataset: Dataset, model: config.Model) -> Iterator[Epoch]:
-    """Run `stage`, yielding each epoch after it is recorded, until its epochs or its patience are over."""
+    """Run `stage`, yielding each epoch after it is recorded, until its epochs or its patience are over.
+
+    A learner that has epochs in its log goes on after them.
+
+    Raises:
+        FloatingPointError: training diverges.
+    """
     epochs = fit(
         learner,
         dataset.training,
@@ -116,6 +122,8 @@ def train(stage: Stage, learner: Learner, dataset: Dataset, model: config.Model)
         before_step=stage.before_step,
     )
     rule = stage.early_stopping
+    if rule and patience_is_over(learner.log, rule.patience):
+        return  # it ended before; only what came after it was cut off
     for epoch in epochs:
         if rule and (epoch.number % rule.evaluate_every == 0 or epoch.number == rule.epochs):
             epoch = replace(epoch, validation=validate(learner, dataset, model))

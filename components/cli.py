@@ -14,11 +14,11 @@ from components import steps
 
 
 def main(arguments: list[str]) -> int:
-    """Run one step; a user's mistake ends in one sentence and exit status 1."""
+    """Run one step; what the user can mend ends in one sentence and exit status 1."""
     step = chooser().parse_args(arguments[:1]).step
     try:
         result = get(arguments[1:]) if step == "get" else run(step, arguments[1:])
-    except (ValueError, OSError) as error:
+    except steps.TOLD as error:
         print(f"error: {step}: {steps.sentence(error)}", file=sys.stderr)
         return 1
     if result is not None:

@@ -18,6 +18,7 @@ STEPS = (
     "pretrain", "warmup", "finetune", "evaluate",
     "gate", "package", "publish",
 )  # fmt: skip
+TOLD = (ValueError, OSError, FloatingPointError)  # what a user can mend, told in a sentence; all else is a defect
 
 
 def function(step: str) -> Callable[..., Any]:
@@ -48,14 +49,15 @@ def call(step: str, **values: Any) -> Any:
 
     Raises:
         ValueError: a section does not parse, or the step refuses its input.
+        FloatingPointError: training diverges.
     """
     kinds = parameters(step)
     checked = {name: _checked(kinds[name], value) for name, value in values.items()}
     return function(step)(**checked)
 
 
-def sentence(error: ValueError | OSError) -> str:
-    """What a user's mistake is told as."""
+def sentence(error: Exception) -> str:
+    """What one of `TOLD` is told as."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
     return str(error)

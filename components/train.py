@@ -1,5 +1,10 @@
-"""What the three training steps share: run a stage to its end, say how far it is, and write its checkpoint."""
+"""What the three training steps share: run a stage to its end, say how far it is, and write its checkpoint.
 
+After each epoch the stage's progress is saved under `ADREC_PROGRESS_DIR` (`artifacts/progress`), where the same stage,
+started again after a kill, finds it.
+"""
+
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +15,9 @@ from tqdm import tqdm
 from adrec import config, stages
 from adrec.checkpoint import Checkpoint
 from adrec.fit import SELECTION_METRIC, Epoch, Learner
+from adrec.progress import Progress
 from adrec.sequences import Dataset
+from components.revision import ROOT, content_hash, files
 
 
 def train(
@@ -33,24 +40,52 @@ def train(
         before: the checkpoint of the stage before; its configuration and log travel on.
         weights: parameters to start from.
         moments: Adam's state to continue from.
+
+    Raises:
+        ValueError: the checkpoint of the stage before is of other data.
+        FloatingPointError: training diverges; the progress up to the epoch before is left.
     """
     data = Dataset.read(dataset)
     if before is not None:
         _require_same_data(before, data)
     learner = stages.begin(stage, model, len(data.catalogue), weights, moments)
-    with tqdm(total=stage.options.epochs, desc=stage.name, unit="epoch", disable=None) as bar:
+    progress = Progress.under(progress_folder(), stage, learner, data, model, _training_code())
+    go_on(progress, learner, stage.options.epochs)
+    done, epochs = len(learner.log), stage.options.epochs
+    with tqdm(total=epochs, initial=done, desc=stage.name, unit="epoch", disable=None) as bar:
         for epoch in stages.train(stage, learner, data, model):
+            progress.save(learner)
             bar.update()
             bar.set_postfix(_figures(epoch))
             if not sys.stderr.isatty():
-                print(progress_line(stage.name, epoch, stage.options.epochs), flush=True)
+                print(progress_line(stage.name, epoch, epochs), flush=True)
     Checkpoint(learner.weights(), stages.moments(learner), _about(stage, learner, model, data, before)).write(output)
+    progress.forget()
+
+
+def progress_folder() -> Path:
+    """Where the progress of all stages is kept: a place that a step started again can see."""
+    return Path(os.environ.get("ADREC_PROGRESS_DIR", "artifacts/progress"))
+
+
+def go_on(progress: Progress, learner: Learner, epochs: int) -> None:
+    """Bring `learner` to where it was when it was interrupted, if it was, and say so."""
+    try:
+        progress.restore(learner)
+    except ValueError as error:
+        print(f"{learner.name}: {error}; starting from the beginning", flush=True)
+    if learner.log:
+        print(f"{learner.name}: continuing after epoch {len(learner.log)} of {epochs}", flush=True)
 
 
 def progress_line(name: str, epoch: Epoch, epochs: int) -> str:
     """One epoch in one line, which the local run's progress bar reads."""
     figures = " ".join(f"{key} {value:.4f}" for key, value in _figures(epoch).items())
     return f"{name}: epoch {epoch.number}/{epochs} {figures}"
+
+
+def _training_code() -> str:
+    return content_hash(ROOT, files(ROOT / "adrec"))
 
 
 def _figures(epoch: Epoch) -> dict[str, float]:

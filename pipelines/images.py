@@ -1,8 +1,9 @@
-"""Where the steps run on a cluster: the container image and the accelerator, read from the environment.
+"""Where the steps run on a cluster: image, accelerator and volume, read from the environment.
 
 * `ADREC_IMAGE`: the image of the steps, by a tag or digest that never moves; named after the code by default.
 * `ADREC_ACCELERATOR`: the accelerator that each training stage asks for (`nvidia.com/gpu`).
 * `ADREC_ACCELERATOR_COUNT`: how many of them (1).
+* `ADREC_PROGRESS_CLAIM`: the volume claim on which the training stages keep their progress (none).
 """
 
 import os
@@ -39,3 +40,8 @@ def accelerator() -> tuple[str, int]:
     if not re.fullmatch(r"[1-9][0-9]*", count):
         raise ValueError(f"ADREC_ACCELERATOR_COUNT = {count!r} must be a whole number of at least 1")
     return os.environ.get("ADREC_ACCELERATOR", "nvidia.com/gpu"), int(count)
+
+
+def progress_claim() -> str:
+    """The volume claim for the progress of the training stages; empty where each pod keeps its own."""
+    return os.environ.get("ADREC_PROGRESS_CLAIM", "")

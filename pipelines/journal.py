@@ -15,6 +15,7 @@ from kfp.local import cache
 
 State = Literal["running", "done", "cached"]
 EPOCH = re.compile(r"^\w+: epoch (\d+)/(\d+)")
+CONTINUING = re.compile(r"^\w+: continuing after epoch (\d+) of (\d+)")
 RAISED = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Z]\w*: (.+)")  # the last line of a traceback
 
 
@@ -25,7 +26,8 @@ class Step:
     Attributes:
         state: where it stands.
         outputs: Kubeflow's artifacts and values by name, once it is done or cached.
-        epoch: the epoch it trains and how many there are, or (0, 0).
+        epoch: the last epoch that it trained and how many there are, or (0, 0).
+        continued: the epoch after which it goes on what an earlier run left, or 0.
         last_line: the last thing that it printed.
         failed: whether it printed a traceback.
     """
@@ -33,6 +35,7 @@ class Step:
     state: State = "running"
     outputs: dict[str, Any] = field(default_factory=dict)
     epoch: tuple[int, int] = (0, 0)
+    continued: int = 0
     last_line: str = ""
     failed: bool = False
 
@@ -95,8 +98,10 @@ class Journal(cache.LocalCache):
         name, step = self.current
         step.last_line = said
         step.failed = step.failed or said.startswith("Traceback ")
-        if epoch := EPOCH.match(said):
+        continuing = CONTINUING.match(said)
+        if epoch := continuing or EPOCH.match(said):
             step.epoch = int(epoch[1]), int(epoch[2])
+            step.continued = step.epoch[0] if continuing else step.continued
             self._on_change(name, step)
 
     @contextmanager

@@ -46,6 +46,8 @@ class Progress:
             self._since = self._since if epoch else time.monotonic()
             detail = f"{self._ended + 1}/{len(STEPS)} {name}" + (f", epoch {epoch}/{epochs}" if epoch else "")
             self._bar.update(self._task, description=detail, completed=self._ended + epoch / (epochs or 1))
+            if epoch and epoch == step.continued:
+                self._say(f"  {name}: continuing after epoch {epoch} of {epochs}")
             return
         self._ended += 1
         self._bar.update(self._task, description=f"{self._ended}/{len(STEPS)} {name}", completed=self._ended)

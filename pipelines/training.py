@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kfp import compiler, components, dsl
+from kfp import compiler, components, dsl, kubernetes
 from kfp.dsl import PipelineTask
 
 from components import ops, revision
@@ -19,6 +19,7 @@ from pipelines import images
 PARAMS: dict[str, Any] = yaml.safe_load((revision.ROOT / "params.yaml").read_text(encoding="utf-8"))
 REVISION = revision.code_revision()
 PACKAGE = Path("artifacts/training.yaml")
+PROGRESS = "/tmp/progress"  # noqa: S108 (in the container: ADREC_PROGRESS_DIR of the image)
 
 
 def on_cpu(task: PipelineTask, cpu: str = "2", memory: str = "8G") -> PipelineTask:
@@ -30,8 +31,10 @@ def on_cpu(task: PipelineTask, cpu: str = "2", memory: str = "8G") -> PipelineTa
 
 
 def on_gpu(task: PipelineTask) -> PipelineTask:
-    """The same, on a machine with accelerators."""
+    """The same, on a machine with accelerators; what it keeps between epochs stays for another try."""
     kind, count = images.accelerator()
+    if claim := images.progress_claim():
+        kubernetes.mount_pvc(task, claim, PROGRESS)
     return on_cpu(task, cpu="4", memory="16G").set_accelerator_type(kind).set_accelerator_limit(count)
 
 

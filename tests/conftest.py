@@ -1,6 +1,7 @@
 """One tiny seeded world that tests share; what is costly to make is made once a session."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is loaded, here
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 TINY_USERS, TINY_ITEMS = 150, 60
+
+
+@pytest.fixture(scope="session", autouse=True)
+def progress_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where training keeps its progress in the tests, so that they go on nothing that others left."""
+    folder = tmp_path_factory.mktemp("progress")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ADREC_PROGRESS_DIR", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """One graph, told twice: the compiled pipeline and `dvc.yaml` have the same steps, edges and parameters."""
 
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,21 @@ def test_each_training_stage_asks_for_a_gpu_and_no_other_step(spec: Any) -> None
     for stage in GPU_STAGES:
         assert accelerators[stage]["resourceType"] == "nvidia.com/gpu"
         assert accelerators[stage]["resourceCount"] == "1"
+
+
+def test_the_progress_of_training_is_on_a_volume_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADREC_PROGRESS_CLAIM", "adrec-progress")
+    package = tmp_path / "training.yaml"
+    subprocess.run([sys.executable, "-m", "pipelines.training", str(package)], cwd=ROOT, check=True)
+    _, platform = yaml.safe_load_all(package.read_text())
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert set(executors) == {f"exec-{stage}" for stage in GPU_STAGES}
+    for executor in executors.values():
+        (mount,) = executor["pvcMount"]
+        assert mount["constant"] == "adrec-progress"
+        assert f"ENV ADREC_PROGRESS_DIR={mount['mountPath']}\n" in (ROOT / "Dockerfile").read_text()
 
 
 def test_every_step_is_cached_tried_again_and_runs_from_our_image(spec: Any) -> None:

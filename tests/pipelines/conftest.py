@@ -33,7 +33,7 @@ class Workplace:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of a fresh shell in which the project is set up."""
-        unset = ("ADREC_IMAGE", "ADREC_FEATURES_DIR", "BENTOML_HOME", "PYTHONPATH", "DVC_ROOT")
+        unset = ("ADREC_IMAGE", "ADREC_FEATURES_DIR", "ADREC_PROGRESS_DIR", "BENTOML_HOME", "PYTHONPATH", "DVC_ROOT")
         kept = {name: value for name, value in os.environ.items() if name not in unset}
         programs = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
         one_thread = {"OMP_NUM_THREADS": "1"}  # the tiny world is three times slower on two

@@ -148,6 +148,30 @@ def wait_for_training(pid: int) -> list[psutil.Process]:
     raise AssertionError("the training step did not start")
 
 
+def test_the_same_command_goes_on_after_the_last_epoch(local: Workplace, first_run: Done) -> None:
+    assert first_run.returncode == 0
+    epochs = "1000000"
+    command = [sys.executable, "-m", "pipelines.run"]
+    command += ["--set", f"finetune.epochs={epochs}", "--set", f"finetune.patience={epochs}"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=local.folder, env=local.environment, stdout=pipe, text=True) as process:
+        wait_for_log(local, f"finetune: epoch 2/{epochs}")
+        process.send_signal(signal.SIGTERM)
+    with subprocess.Popen(command, cwd=local.folder, env=local.environment, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
+        told = next((line for line in process.stdout if "continuing" in line), "nothing")
+        process.send_signal(signal.SIGTERM)
+    assert re.fullmatch(rf"  finetune: continuing after epoch \d+ of {epochs}\n", told)
+
+
+def wait_for_log(local: Workplace, text: str) -> None:
+    """Return when a log of a run has `text`."""
+    deadline = time.monotonic() + 60
+    while not any(text in log.read_text() for log in local.artifacts.glob("runs/*.log")):
+        assert time.monotonic() < deadline, f"no log tells of {text!r}"
+        time.sleep(0.1)
+
+
 @pytest.mark.slow
 def test_what_was_published_for_another_dataset_is_published_again(local: Workplace, first_run: Done) -> None:
     """The store holds one publication; a cached step must not leave another dataset's histories in it."""

@@ -1,19 +1,38 @@
-"""Training batches that hold almost no padding: several users' histories share a row.
+"""Training batches: some users' inputs and next-item targets, packed into rows (`adrec.layout`).
 
-Legend: R rows of width W; M real tokens. In short sets nine of ten positions of one-history-a-row batches would be
-padding. Users in one row do not see each other: `segments` tells them apart.
+Legend: B users, M tokens, user by user.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from adrec.layout import Layout
 from adrec.sequences import Histories
 
 ROW_MULTIPLE = 64
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which share of a batch this process has, where several processes train one model.
+
+    Attributes:
+        first: its first token among those of the whole batch.
+        tokens: of the whole batch.
+        users: of the whole batch.
+        weight: what it counts for in the processes' mean: their number; 0 where there are fewer users than processes
+            and it computes what another has.
+    """
+
+    first: int
+    tokens: int
+    users: int
+    weight: float
 
 
 @dataclass(frozen=True)
@@ -21,31 +40,48 @@ class Batch:
     """Inputs and next-item targets of some users.
 
     Attributes:
-        items_RW: item numbers, int64; 0 is padding.
-        targets_RW: the item that follows each input, int64; 0 is padding.
-        segments_RW: which user of its row a token belongs to, from 1 on, int64; 0 is padding.
-        shares_RW: one over the number of tokens of the token's user, float32; sums to the number of users.
+        layout: where the tokens stand.
+        items_M: item numbers, int64.
+        targets_M: the item that follows each input, int64.
+        part: of the batch that all processes share.
     """
 
-    items_RW: Tensor
-    targets_RW: Tensor
-    segments_RW: Tensor
-    shares_RW: Tensor
+    layout: Layout
+    items_M: Tensor
+    targets_M: Tensor
+    part: Part
 
     @property
-    def real_RW(self) -> Tensor:
-        """True where there is a token, bool."""
-        return self.segments_RW > 0
+    def shares_M(self) -> Tensor:
+        """One over the number of tokens of the token's user; sums to the number of users."""
+        return 1 / self.layout.lengths_B[self.layout.of_M]
 
     @property
-    def mask_R1WW(self) -> Tensor:
-        """True where a position may see another: its own user's, not later, bool; padding sees itself."""
-        same_RWW = self.segments_RW[:, :, None] == self.segments_RW[:, None, :]
-        return same_RWW.tril()[:, None]
+    def user_weight(self) -> float:
+        """The processes' mean of their means over users, each times this, is that of the whole batch."""
+        return self.part.weight * len(self.layout.lengths_B) / self.part.users
 
-    def to(self, device: torch.device) -> "Batch":
+    def every(self, stride: int) -> tuple[slice, float]:
+        """Which of the M tokens are `stride`-th ones of the whole batch, and the weight of a mean over them.
+
+        The processes' mean of their means, each times its weight, is that of the whole batch.
+        """
+        chosen = slice(-self.part.first % stride, None, stride)
+        own, whole = range(chosen.start, len(self.items_M), stride), range(0, self.part.tokens, stride)
+        return chosen, self.part.weight * len(own) / len(whole)
+
+    def own(self, values: Tensor) -> Tensor:
+        """This part's [M, ...] of what is drawn for all tokens of the whole batch: so all draw the same."""
+        return values[self.part.first : self.part.first + len(self.items_M)]
+
+    def to(self, device: torch.device) -> Self:
         """The same batch on `device`."""
-        return Batch(*(x.to(device) for x in (self.items_RW, self.targets_RW, self.segments_RW, self.shares_RW)))
+        return replace(
+            self,
+            layout=self.layout.to(device),
+            items_M=self.items_M.to(device),
+            targets_M=self.targets_M.to(device),
+        )
 
 
 def row_width(max_length: int) -> int:
@@ -53,57 +89,42 @@ def row_width(max_length: int) -> int:
     return -(-max_length // ROW_MULTIPLE) * ROW_MULTIPLE
 
 
-def shuffled(histories: Histories, max_length: int, batch_size: int, random: np.random.Generator) -> Iterator[Batch]:
+def shuffled(
+    histories: Histories,
+    max_length: int,
+    batch_size: int,
+    random: np.random.Generator,
+    *,
+    lead: int = 0,
+    process: int = 0,
+    processes: int = 1,
+) -> Iterator[Batch]:
     """One epoch: every user with at least two interactions once, `batch_size` users a batch, in random order.
 
-    A user contributes the most recent `max_length` inputs and, shifted by one, their targets.
+    A user contributes the most recent `max_length` inputs and, shifted by one, their targets. Of `processes` that share
+    each batch, the one numbered `process` gets its part; all must be given equal random generators.
     """
     recent = histories.last(max_length + 1)
     users = random.permutation(np.flatnonzero(recent.lengths >= 2))
     for start in range(0, len(users), batch_size):
-        yield pack(recent, users[start : start + batch_size], row_width(max_length))
+        yield pack(recent, users[start : start + batch_size], row_width(max_length), lead, process, processes)
 
 
-def pack(histories: Histories, users: np.ndarray, width: int) -> Batch:
-    """Lay the histories of `users` (indices) into rows of `width`."""
-    lengths = histories.lengths[users] - 1
-    rows, columns, segments = place(lengths, width)
-    shape = (rows.max() + 1, width)
-    token_user = np.repeat(np.arange(len(users)), lengths)
-    within = np.arange(len(token_user)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    source = histories.offsets[users][token_user] + within
-    spot = (rows[token_user], columns[token_user] + within)
-
-    def laid_out(values: np.ndarray, dtype: type) -> Tensor:
-        grid = np.zeros(shape, dtype=dtype)
-        grid[spot] = values
-        return torch.from_numpy(grid)
-
-    return Batch(
-        items_RW=laid_out(histories.items[source], np.int64),
-        targets_RW=laid_out(histories.items[source + 1], np.int64),
-        segments_RW=laid_out(segments[token_user], np.int64),
-        shares_RW=laid_out(1 / lengths[token_user], np.float32),
-    )
+def pack(
+    histories: Histories, users: np.ndarray, width: int, lead: int = 0, process: int = 0, processes: int = 1
+) -> Batch:
+    """Lay a process's part of the histories of `users` (indices) into rows of `width` after `lead` padding tokens."""
+    before, own, _ = np.split(users, np.array([process, process + 1]) * len(users) // processes)
+    weight = float(processes)
+    if not len(own):
+        before, own, weight = users[:0], users[:1], 0.0
+    inputs = histories.lengths - 1
+    part = Part(int(inputs[before].sum()), int(inputs[users].sum()), len(users), weight)
+    layout = Layout.of(inputs[own], width, lead)
+    within = layout.spot_M - layout.starts_B[layout.of_M]
+    source = histories.offsets[own][layout.of_M] + within.numpy()
+    return Batch(layout, _numbers(histories.items[source]), _numbers(histories.items[source + 1]), part)
 
 
-def place(lengths: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pack items of `lengths` into rows of `width`, longest first, each into the fullest row that still has room.
-
-    Returns:
-        For each item its row, its first column, and its ordinal within the row from 1 on.
-    """
-    rows, columns, ordinals = (np.empty(len(lengths), dtype=np.int64) for _ in range(3))
-    rows_with_room: list[list[tuple[int, int]]] = [[] for _ in range(width + 1)]  # by free columns: (row, items in it)
-    num_rows = 0
-    for index in np.argsort(-lengths, kind="stable"):
-        length = int(lengths[index])
-        free = next((room for room in range(length, width + 1) if rows_with_room[room]), None)
-        if free is None:
-            row, count, free = num_rows, 0, width
-            num_rows += 1
-        else:
-            row, count = rows_with_room[free].pop()
-        rows[index], columns[index], ordinals[index] = row, width - free, count + 1
-        rows_with_room[free - length].append((row, count + 1))
-    return rows, columns, ordinals
+def _numbers(items: np.ndarray) -> Tensor:
+    return torch.from_numpy(items.astype(np.int64))

@@ -87,14 +87,24 @@ class Model(Section):
 
     dimension: Annotated[int, Field(ge=2, le=4096)]
     heads: Positive
-    encoder_blocks: Positive
+    encoder_blocks: NonNegative
     denoiser_blocks: Positive
     max_length: Annotated[int, Field(ge=2, le=4096)]
+    attention: Literal["masked", "sink"]
+    positions: Literal["none", "learned"]
     dropout: Probability
     embedding_dropout: Probability
-    schedule: Literal["truncated_linear", "linear", "cosine"]
+    schedule: Literal["truncated_linear", "linear", "cosine", "truncated_cosine", "square_root", "piecewise_linear"]
     diffusion_steps: Annotated[int, Field(ge=1, le=1000)]
+    noise: Literal["gaussian", "geodesic"]
+    latent: Literal["raw", "standardised"]
+    levels: Literal["uniform", "half_from_noise"]
+    conditioning: Literal["scaled_sum", "projected_sum", "cross_attention"]
     conditioning_scale: Decay
+    denoiser: Literal["transformer", "perceptron"]
+    output: Literal["normalised", "linear"]
+    denoising_weight: Decay
+    precision: Literal["float32", "bfloat16"]
     device: Literal["auto", "cpu", "cuda"]
     seed: NonNegative
 
@@ -102,6 +112,11 @@ class Model(Section):
         if self.dimension % (2 * self.heads):
             raise ValueError(
                 f"model.dimension = {self.dimension} must be a multiple of 2 x model.heads = {2 * self.heads}"
+            )
+        if self.attention == "sink" and self.positions != "none":
+            raise ValueError(
+                f"model.positions = {self.positions!r} does not go with model.attention = 'sink', "
+                "which counts on padding being alike everywhere; use 'none', or 'masked'"
             )
 
 
@@ -121,16 +136,19 @@ class Pretrain(Section):
 class Warmup(Section):
     """Stage 2: the backbone, trained while the item embeddings are frozen."""
 
-    epochs: Positive
+    epochs: NonNegative
     learning_rate: Rate
     weight_decay: Decay
     batch_size: Positive
+    gradients: Literal["sum", "mean", "pcgrad"]
     freeze: Literal["exact", "decay"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finetune(Pretrain):
     """Stage 3: everything."""
+
+    gradients: Literal["sum", "mean", "pcgrad"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,14 @@ Source: Ho et al. (2020), equations 4 and 7; ADRec (2025), equations 3 to 5. A r
 Dhariwal (2021), section 4, and DDIM (Song et al., 2021), section 4.2.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+
+TINY = 1e-12  # keeps a direction finite where there is none
 
 
 @dataclass(frozen=True)
@@ -96,3 +99,22 @@ class Diffusion(nn.Module):
         return [ReverseStep.between(t, self.alpha_bar[t], self.alpha_bar[below]) for t, below in pairwise(kept)] + [
             last
         ]
+
+
+def gaussian(clean: Tensor, noise: Tensor) -> Tensor:
+    """Noise as it is drawn, [..., D]."""
+    return noise
+
+
+def geodesic(clean: Tensor, noise: Tensor) -> Tensor:
+    """The direction of `noise` along the sphere that `clean` lies on, as long as `clean`, [..., D].
+
+    With the process's scales, cos and sin of one angle, x_t then walks that sphere from `clean`: its length stays.
+    """
+    length = clean.norm(dim=-1, keepdim=True).clamp(min=TINY)
+    pole = clean / length
+    tangent = noise - (noise * pole).sum(dim=-1, keepdim=True) * pole
+    return length * tangent / tangent.norm(dim=-1, keepdim=True).clamp(min=TINY)
+
+
+NOISES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"gaussian": gaussian, "geodesic": geodesic}

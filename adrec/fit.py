@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from adrec.batches import Batch, shuffled
+from adrec.gradients import Combine, total
 from adrec.model import Network
+from adrec.parallel import ALONE, Place, average, share
 from adrec.sequences import Histories
 
 SELECTION_METRIC = "NDCG@20"
@@ -38,11 +40,25 @@ class Epoch:
         return asdict(self)
 
 
+class Objective(nn.Module):
+    """A network's losses as a forward pass, in the precision that is asked for."""
+
+    def __init__(self, network: Network, precision: torch.dtype) -> None:
+        super().__init__()
+        self.network, self.precision = network, precision
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """As `Network.losses`; with bfloat16 its products are rounded, the weights and their updates are not."""
+        lower = self.precision != torch.float32
+        with torch.autocast(batch.items_M.device.type, dtype=torch.bfloat16, enabled=lower):
+            return self.network.losses(batch)
+
+
 @dataclass
 class Learner:
     """A network in training, and all that its training remembers from one epoch to the next.
 
-    Random numbers are no part of it: those of an epoch follow from `seed`, `name` and the epoch's number alone.
+    Random numbers are no part of it: those of a step follow from `seed`, `name`, epoch and step alone.
     """
 
     name: str
@@ -50,6 +66,8 @@ class Learner:
     optimizer: torch.optim.Adam
     seed: int
     device: torch.device
+    precision: torch.dtype = torch.float32
+    place: Place = ALONE
     log: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
     best_weights: dict[str, Tensor] | None = None
@@ -81,6 +99,7 @@ def fit(
     batch_size: int,
     max_length: int,
     learning_rate: float,
+    combine: Combine = total,
     before_step: Callable[[Network], None] = lambda network: None,
 ) -> Iterator[Epoch]:
     """Train until `epochs` are done, yielding each without validation; the caller records it.
@@ -89,29 +108,63 @@ def fit(
         learner: continues after the epochs in its log.
         histories: what training may see.
         epochs: in all, those in the log included.
-        batch_size: users.
+        batch_size: users, of all processes together.
         max_length: inputs per user, the most recent ones.
         learning_rate: of the first epoch; it follows a cosine over `COSINE_HORIZON` epochs.
+        combine: how the gradients of several losses become one.
         before_step: called between the backward pass and the optimiser's step.
 
     Raises:
         FloatingPointError: a loss is not finite, or an epoch leaves weights that are not.
     """
+    objective = share(Objective(learner.network, learner.precision), learner.place)
     for number in range(len(learner.log) + 1, epochs + 1):
         for group in learner.optimizer.param_groups:
             group["lr"] = learning_rate * (1 + math.cos(math.pi * (number - 1) / COSINE_HORIZON)) / 2
-        seed = derived_seed(learner.seed, learner.name, number)
-        torch.manual_seed(seed)
         learner.network.train()
-        totals: dict[str, list[float]] = {}
-        for step, batch in enumerate(shuffled(histories, max_length, batch_size, np.random.default_rng(seed)), 1):
-            for name, value in _step(learner, batch.to(learner.device), before_step).items():
-                if not math.isfinite(value):
-                    raise _divergence(learner, f"the {name} loss", str(value), number, step, learning_rate)
-                totals.setdefault(name, []).append(value)
-        if not all(bool(weight.isfinite().all()) for weight in learner.network.parameters()):
-            raise _divergence(learner, "a weight", "not finite", number, step, learning_rate)
-        yield Epoch(number, {name: float(np.mean(values)) for name, values in totals.items()}, None)
+        steps = []
+        for step, batch in enumerate(_batches(learner, histories, number, max_length, batch_size), 1):
+            # All processes draw the same noise for the whole batch, of which each uses its part (`Batch.own`).
+            torch.manual_seed(derived_seed(learner.seed, learner.name, number, step))
+            steps.append(_step(learner, objective, batch, combine, before_step))
+        yield Epoch(number, _means(learner, steps, number, learning_rate), None)
+
+
+def _batches(learner: Learner, histories: Histories, epoch: int, max_length: int, batch_size: int) -> Iterator[Batch]:
+    random = np.random.default_rng(derived_seed(learner.seed, learner.name, epoch))
+    place, lead = learner.place, learner.network.padding.lead
+    for batch in shuffled(
+        histories, max_length, batch_size, random, lead=lead, process=place.process, processes=place.processes
+    ):
+        yield batch.to(learner.device)
+
+
+def _step(
+    learner: Learner,
+    objective: nn.Module,
+    batch: Batch,
+    combine: Combine,
+    before_step: Callable[[Network], None],
+) -> dict[str, Tensor]:
+    """One step of the optimiser; returns the losses, on the device still: to read them would make the host wait."""
+    learner.optimizer.zero_grad(set_to_none=True)
+    losses = objective(batch)
+    combine(list(losses.values()), list(learner.network.parameters()))
+    before_step(learner.network)
+    learner.optimizer.step()
+    return {name: value.detach() for name, value in losses.items()}
+
+
+def _means(learner: Learner, steps: list[dict[str, Tensor]], epoch: int, learning_rate: float) -> dict[str, float]:
+    """The mean of each loss over the epoch's steps, once all is known to be finite."""
+    names = list(steps[0])
+    losses = average(torch.stack([torch.stack(list(step.values())) for step in steps]), learner.place).cpu()
+    for step, name in losses.isfinite().logical_not().nonzero().tolist():
+        value = f"{losses[step, name].item()}"
+        raise _divergence(learner, f"the {names[name]} loss", value, epoch, step + 1, learning_rate)
+    if not all(bool(weight.isfinite().all()) for weight in learner.network.parameters()):
+        raise _divergence(learner, "a weight", "not finite", epoch, len(steps), learning_rate)
+    return dict(zip(names, losses.double().mean(0).tolist(), strict=True))
 
 
 def _divergence(
@@ -123,23 +176,13 @@ def _divergence(
     )
 
 
-def _step(learner: Learner, batch: Batch, before_step: Callable[[Network], None]) -> dict[str, float]:
-    """One step of the optimiser on the sum of the losses; returns them."""
-    learner.optimizer.zero_grad(set_to_none=True)
-    losses = learner.network.losses(batch)
-    sum(losses.values(), torch.zeros((), device=learner.device)).backward()
-    before_step(learner.network)
-    learner.optimizer.step()
-    return {name: float(value.detach()) for name, value in losses.items()}
-
-
 def patience_is_over(log: list[Epoch], patience: int) -> bool:
     """Whether the last `patience` evaluations all failed to improve on the best before them."""
     values = [epoch.validation[SELECTION_METRIC] for epoch in log if epoch.validation]
     return len(values) > patience and max(values[-patience:]) <= max(values[:-patience])
 
 
-def derived_seed(seed: int, name: str, epoch: int) -> int:
-    """A seed for one epoch of one stage, in 0..2^63 - 1, unrelated to its neighbours."""
-    digest = hashlib.sha256(f"{seed}/{name}/{epoch}".encode()).digest()
+def derived_seed(seed: int, name: str, epoch: int, step: int = 0) -> int:
+    """A seed for one step of one epoch of one stage, in 0..2^63 - 1, unrelated to its neighbours."""
+    digest = hashlib.sha256(f"{seed}/{name}/{epoch}/{step}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1

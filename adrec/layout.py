@@ -1,50 +1,139 @@
-"""Histories of a ragged batch, side by side in rows that hold almost no padding, and back.
+"""Where the tokens of a ragged batch stand: histories side by side, in rows that hold almost no padding.
 
-Legend: B users, L positions of the longest history, R rows of L positions, D width.
+In short sets nine of ten positions of one-history-a-row batches would be padding. Histories that share a row do not
+see each other (`adrec.padding`).
+
+Legend: B histories, L positions of the longest, M tokens of all, history by history; R rows of S + W columns, of which
+the first S (0 or 1) hold a padding token; D width.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
-
-from adrec.batches import place
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each history stands; those in one row do not see each other.
+    """A plan of the rows.
 
     Attributes:
-        spot_BL: of each position in the flattened rows, int64; any where there is no item.
-        real_BL: where there is an item, bool.
-        mask_R1LL: true where a position may see another, bool.
+        lengths_B: tokens of each history, int64.
+        starts_B: of each history's first token in the flattened rows, int64.
+        spot_M: of each token in the flattened rows, int64.
+        segments_RW: which history of its row a token belongs to, from 1 on, int64 [R, S + W]; 0 is padding.
+        of_M: which history a token belongs to, int64.
+        lead: S.
     """
 
-    spot_BL: Tensor
-    real_BL: Tensor
-    mask_R1LL: Tensor
+    lengths_B: Tensor
+    starts_B: Tensor
+    spot_M: Tensor
+    segments_RW: Tensor
+    of_M: Tensor
+    lead: int
 
     @classmethod
-    def of(cls, lengths_B: Tensor, longest: int) -> "Layout":
-        """Fill rows of `longest` positions with histories of these lengths."""
-        lengths = lengths_B.cpu().numpy()
-        rows, columns, ordinals = place(lengths, longest)
-        positions = np.arange(longest)
-        real_BL = positions < lengths[:, None]
-        spot_BL = np.where(real_BL, (rows * longest + columns)[:, None] + positions, 0)
-        segments_RL = np.zeros((rows.max() + 1, longest), dtype=np.int64)
-        segments_RL.reshape(-1)[spot_BL[real_BL]] = np.repeat(ordinals, lengths)
-        mask_RLL = np.tril(segments_RL[:, :, None] == segments_RL[:, None, :])
-        return cls(*(torch.from_numpy(array).to(lengths_B.device) for array in (spot_BL, real_BL, mask_RLL[:, None])))
+    def of(cls, lengths: np.ndarray, width: int, lead: int) -> Self:
+        """Fill rows of W = `width` positions, after `lead` padding tokens, with histories of `lengths` >= 1."""
+        rows, columns, ordinals = place(lengths, width)
+        starts = rows * (lead + width) + lead + columns
+        of = np.repeat(np.arange(len(lengths)), lengths)
+        within = np.arange(len(of)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        segments = np.zeros((rows.max() + 1, lead + width), dtype=np.int64)
+        segments.reshape(-1)[starts[of] + within] = ordinals[of]
+        lengths_B, starts_B, spot_M, segments_RW, of_M = map(
+            torch.from_numpy, (lengths.astype(np.int64), starts, starts[of] + within, segments, of)
+        )
+        return cls(lengths_B, starts_B, spot_M, segments_RW, of_M, lead)
 
-    def pack(self, items_BL: Tensor) -> Tensor:
-        """Right-padded item numbers as rows [R, L]."""
-        items_RL = items_BL.new_zeros(len(self.mask_R1LL), items_BL.shape[1])
-        items_RL.view(-1)[self.spot_BL[self.real_BL]] = items_BL[self.real_BL]
-        return items_RL
+    def to(self, device: torch.device) -> Self:
+        """The same plan on `device`."""
+        return type(self)(
+            lengths_B=self.lengths_B.to(device),
+            starts_B=self.starts_B.to(device),
+            spot_M=self.spot_M.to(device),
+            segments_RW=self.segments_RW.to(device),
+            of_M=self.of_M.to(device),
+            lead=self.lead,
+        )
 
-    def unpack(self, x_RLD: Tensor) -> Tensor:
-        """The vectors of each history again, [B, L, D]; what stands where there is no item means nothing."""
-        return x_RLD.flatten(0, 1)[self.spot_BL]
+    @property
+    def ends_B(self) -> Tensor:
+        """Of each history's last token in the flattened rows, int64."""
+        return self.starts_B + self.lengths_B - 1
+
+    @property
+    def longest(self) -> int:
+        """L."""
+        return int(self.lengths_B.max())
+
+    @property
+    def ages_M(self) -> Tensor:
+        """How many tokens of its history come after each token, int64."""
+        return self.ends_B[self.of_M] - self.spot_M
+
+    def rows(self, values_M: Tensor, background_RW: Tensor | None = None) -> Tensor:
+        """Values of tokens [M, ...] in their places [R, S + W, ...]; elsewhere the background, or 0."""
+        if background_RW is None:
+            flat = values_M.new_zeros(self.segments_RW.numel(), *values_M.shape[1:])
+        else:
+            flat = background_RW.flatten(0, 1).clone()
+        flat[self.spot_M] = values_M
+        return flat.unflatten(0, self.segments_RW.shape)
+
+    def tokens(self, x_RW: Tensor) -> Tensor:
+        """What stands [M, ...] in the tokens' places of [R, S + W, ...]."""
+        return x_RW.flatten(0, 1)[self.spot_M]
+
+    def ends(self, x_RW: Tensor) -> Tensor:
+        """What stands [B, ...] at each history's end in [R, S + W, ...]."""
+        return x_RW.flatten(0, 1)[self.ends_B]
+
+    def histories(self, x_RW: Tensor) -> Tensor:
+        """Each history's own places [B, S + L, ...] of [R, S + W, ...], after its row's padding tokens.
+
+        What comes after a history's end means nothing.
+        """
+        width = self.segments_RW.shape[1]
+        places_BL = self.starts_B[:, None] + torch.arange(self.longest, device=self.starts_B.device)
+        lead_BS = (self.starts_B // width * width)[:, None] + torch.arange(self.lead, device=self.starts_B.device)
+        spot_BL = torch.cat([lead_BS, places_BL.clamp(max=self.segments_RW.numel() - 1)], dim=1)
+        return x_RW.flatten(0, 1)[spot_BL]
+
+    def lengths_at(self) -> Tensor:
+        """How many tokens the history of each place has, int64 [R, S + W]; 0 for padding."""
+        return self.rows(self.lengths_B[self.of_M])
+
+    def seen_by_last(self) -> Tensor:
+        """Which of L places the last token of a history sees, bool [B, L]: those before it, and the final one, its own.
+
+        There a step computes it (`Encoder.step`), whatever the history's length.
+        """
+        before_BL = torch.arange(self.longest - 1, device=self.lengths_B.device) < self.lengths_B[:, None] - 1
+        return F.pad(before_BL, (0, 1), value=True)
+
+
+def place(lengths: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pack items of `lengths` into rows of `width`, longest first, each into the fullest row that still has room.
+
+    Returns:
+        For each item its row, its first column, and its ordinal within the row from 1 on.
+    """
+    rows, columns, ordinals = (np.empty(len(lengths), dtype=np.int64) for _ in range(3))
+    rows_with_room: list[list[tuple[int, int]]] = [[] for _ in range(width + 1)]  # by free columns: (row, items in it)
+    num_rows = 0
+    for index in np.argsort(-lengths, kind="stable"):
+        length = int(lengths[index])
+        free = next((room for room in range(length, width + 1) if rows_with_room[room]), None)
+        if free is None:
+            row, count, free = num_rows, 0, width
+            num_rows += 1
+        else:
+            row, count = rows_with_room[free].pop()
+        rows[index], columns[index], ordinals[index] = row, width - free, count + 1
+        rows_with_room[free - length].append((row, count + 1))
+    return rows, columns, ordinals

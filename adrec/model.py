@@ -1,27 +1,32 @@
 """The two networks: SASRec, which pre-trains the item embeddings, and ADRec itself.
 
-Legend: B users, L positions, D width, V items, T diffusion steps, S of them in the reverse process; R rows of W packed
-tokens, M of them real. Both networks give `losses(batch)` for training and `represent(items, lengths)`, the vector
-whose inner products with the item embeddings rank the catalogue.
+Legend: B users, L positions, D width, V items, T diffusion steps, S of them in the reverse process; M tokens in R rows
+of W columns (`adrec.layout`). Both networks give `losses(batch)` for training and `represent(items, lengths)`, the
+vector whose inner products with the item embeddings rank the catalogue.
 """
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Self
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
 
 from adrec import losses
 from adrec.batches import Batch
+from adrec.conditioning import CONDITIONINGS
 from adrec.config import Model as ModelConfig
-from adrec.diffusion import Diffusion
+from adrec.denoiser import DENOISERS, OUTPUTS, Denoiser
+from adrec.diffusion import NOISES, Diffusion
 from adrec.encoder import Encoder
+from adrec.latent import LATENTS, LEVELS
 from adrec.layout import Layout
+from adrec.padding import PADDINGS
+from adrec.positions import POSITIONS
 from adrec.schedule import SCHEDULES
 
-SASREC_STD = 0.1
+EMBEDDING_STD = 0.1
 TIME_SCALE = 1000  # time is measured in thousandths of the process, whatever T is
 SAMPLING_SEED = 2025  # the reverse process is random, but the same request gets the same answer
 
@@ -29,7 +34,12 @@ SAMPLING_SEED = 2025  # the reverse process is random, but the same request gets
 class Network(nn.Module, ABC):
     """What training, evaluation and serving need of a network."""
 
-    item_embedding: nn.Embedding
+    def __init__(self, config: ModelConfig, num_items: int) -> None:
+        super().__init__()
+        self.item_embedding = nn.Embedding(num_items + 1, config.dimension, padding_idx=0)
+        self.positions = POSITIONS[config.positions](config.max_length, config.dimension)
+        self.dropout = nn.Dropout(config.embedding_dropout)
+        self.padding = PADDINGS[config.attention](config.max_length)
 
     @abstractmethod
     def losses(self, batch: Batch) -> dict[str, Tensor]:
@@ -43,40 +53,45 @@ class Network(nn.Module, ABC):
         """This network, answering by that many reverse steps from now on; one without a reverse process needs none."""
         return self
 
+    def lay_out(self, items_BL: Tensor, lengths_B: Tensor) -> tuple[Layout, Tensor]:
+        """Right-padded histories as a ragged batch: its layout, in rows as wide as the longest, and its items [M]."""
+        layout = Layout.of(lengths_B.cpu().numpy(), items_BL.shape[1], self.padding.lead).to(items_BL.device)
+        return layout, items_BL[torch.arange(items_BL.shape[1], device=items_BL.device) < lengths_B[:, None]]
+
+    def placed(self, items_RW: Tensor, layout: Layout) -> Tensor:
+        """The item embeddings with their positions, [R, W, D]."""
+        return self.positions(self.item_embedding(items_RW), layout.rows(layout.ages_M))
+
+    def next_item(self, x_MD: Tensor, targets_M: Tensor) -> Tensor:
+        """The cross-entropy of the targets among all candidates."""
+        first = self.padding.first_candidate
+        return losses.next_item(x_MD, targets_M - first, self.item_embedding.weight[first:])
+
 
 class SASRec(Network):
-    """A causal transformer without positions (Kang and McAuley, 2018, as ADRec's first stage runs it)."""
+    """A causal transformer (Kang and McAuley, 2018), by default without positions, as ADRec's first stage runs it."""
 
-    def __init__(
-        self,
-        num_items: int,
-        dimension: int,
-        heads: int,
-        blocks: int,
-        dropout: float,
-        embedding_dropout: float,
-    ) -> None:
-        super().__init__()
-        self.item_embedding = nn.Embedding(num_items + 1, dimension)
-        self.norm = nn.LayerNorm(dimension)
-        self.dropout = nn.Dropout(embedding_dropout)
-        self.encoder = Encoder(blocks, dimension, heads, dropout)
+    def __init__(self, config: ModelConfig, num_items: int) -> None:
+        super().__init__(config, num_items)
+        self.norm = nn.LayerNorm(config.dimension)
+        self.encoder = Encoder(config.encoder_blocks, config.dimension, config.heads, config.dropout)
         self.apply(_small_normal)
 
-    def forward(self, items_BL: Tensor, mask_B1LL: Tensor | None = None) -> Tensor:
-        """Output vectors [B, L, D], each the prediction of the item that follows."""
-        return self.encoder(self.dropout(self.norm(self.item_embedding(items_BL))), mask_B1LL)
+    def forward(self, items_M: Tensor, layout: Layout) -> Tensor:
+        """Output vectors [R, W, D], each the prediction of the item that follows."""
+        x_RWD = self.dropout(self.norm(self.placed(layout.rows(items_M), layout)))
+        return self.encoder(x_RWD, self.padding.over_rows(layout))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The cross-entropy of the next items."""
-        x_MD = self(batch.items_RW, batch.mask_R1WW)[batch.real_RW]
-        targets_M = batch.targets_RW[batch.real_RW]
-        return {"ce": losses.next_item(x_MD, targets_M, self.item_embedding.weight[1:])}
+        x_MD = batch.layout.tokens(self(batch.items_M, batch.layout))
+        return {"ce": self.next_item(x_MD, batch.targets_M) * batch.every(1)[1]}
 
     @torch.no_grad()
     def represent(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
         """The output at each history's last item, [B, D]."""
-        return _at_last(self(items_BL), lengths_B)
+        layout, items_M = self.lay_out(items_BL, lengths_B)
+        return layout.ends(self(items_M, layout))
 
 
 class ADRec(Network):
@@ -86,56 +101,69 @@ class ADRec(Network):
     position, the next item's embedding from a noised one. Noise levels are drawn independently for each token.
     """
 
-    def __init__(
-        self,
-        num_items: int,
-        dimension: int,
-        heads: int,
-        encoder_blocks: int,
-        denoiser_blocks: int,
-        dropout: float,
-        embedding_dropout: float,
-        diffusion: Diffusion,
-        conditioning_scale: float,
-    ) -> None:
-        super().__init__()
-        self.item_embedding = nn.Embedding(num_items + 1, dimension)
-        self.norm = nn.LayerNorm(dimension, eps=1e-12)
-        self.dropout = nn.Dropout(embedding_dropout)
-        self.encoder = Encoder(encoder_blocks, dimension, heads, dropout)
-        self.denoiser = Encoder(denoiser_blocks, dimension, heads, dropout)
-        for stack in (self.encoder, self.denoiser):
-            stack.apply(_xavier)
-        self.diffusion = diffusion
-        self.reversal = diffusion.reversal(diffusion.steps)
-        self.time_embedding = TimeEmbedding(diffusion.steps, dimension)
-        self.conditioning_scale = conditioning_scale
+    def __init__(self, config: ModelConfig, num_items: int) -> None:
+        super().__init__(config, num_items)
+        nn.init.normal_(self.item_embedding.weight, std=EMBEDDING_STD)  # where no stage 1 gives better
+        self.norm = nn.LayerNorm(config.dimension, eps=1e-12)
+        self.encoder = Encoder(config.encoder_blocks, config.dimension, config.heads, config.dropout)
+        self.conditioning = CONDITIONINGS[config.conditioning](config)
+        self.denoiser = cast(Denoiser, DENOISERS[config.denoiser](config))
+        self.output = OUTPUTS[config.output](config)
+        for part in (self.encoder, self.conditioning, self.denoiser, self.output):
+            cast(nn.Module, part).apply(_xavier)
+        self.diffusion = Diffusion(SCHEDULES[config.schedule](config.diffusion_steps))
+        self.reversal = self.diffusion.reversal(config.diffusion_steps)
+        self.time_embedding = TimeEmbedding(config.diffusion_steps, config.dimension)
+        self.latent, self.levels, self.noise = LATENTS[config.latent], LEVELS[config.levels], NOISES[config.noise]
+        self.denoising_weight = config.denoising_weight
+        self.sampling_seed = SAMPLING_SEED
 
-    def condition(self, items_BL: Tensor, mask_B1LL: Tensor | None = None) -> Tensor:
-        """What the encoder makes of the history, [B, L, D]."""
-        return self.encoder(self.norm(self.dropout(self.item_embedding(items_BL))), mask_B1LL)
+    def condition(self, items_M: Tensor, layout: Layout, mask_R1WW: Tensor) -> Tensor:
+        """What the encoder makes of the history, [R, W, D]."""
+        return self.encoder(self.norm(self.dropout(self.placed(layout.rows(items_M), layout))), mask_R1WW)
 
     def in_steps(self, steps: int) -> Self:
         """Denoise in `steps` of the T steps from now on; raises as `Diffusion.reversal`."""
         self.reversal = self.diffusion.reversal(steps)
         return self
 
-    def mix(self, condition: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
-        """The denoiser's input z = c + lambda (x_t + time(t)), all [..., D]."""
-        return torch.add(condition, noisy + time, alpha=self.conditioning_scale)
+    def clean(self, items: Tensor) -> Tensor:
+        """The vectors [..., D] that the process noises, of item numbers [...]."""
+        return self.latent(self.item_embedding(items), self.item_embedding.weight)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of the next items and squared error of their embeddings, both from the denoised vectors."""
-        mask_R1WW, real_RW = batch.mask_R1WW, batch.real_RW
-        clean_RWD = self.item_embedding(batch.targets_RW)
-        t_RW = torch.randint(self.diffusion.steps, clean_RWD.shape[:2], device=clean_RWD.device)
-        noisy_RWD = self.diffusion.diffuse(clean_RWD, t_RW, torch.randn_like(clean_RWD))
-        time_TD = self.time_embedding(torch.arange(self.diffusion.steps, device=t_RW.device))
-        mixed_RWD = self.mix(self.condition(batch.items_RW, mask_R1WW), noisy_RWD, time_TD[t_RW])
-        predicted_MD = self.denoiser(mixed_RWD, mask_R1WW)[real_RW]
+        device, tokens = batch.items_M.device, batch.part.tokens
+        t, stride = self.levels(tokens, self.diffusion.steps, device)
+        noise = torch.randn(tokens, self.item_embedding.embedding_dim, device=device)
+        return self.losses_given(batch, batch.own(t), batch.own(noise), stride)
+
+    def losses_given(self, batch: Batch, t_M: Tensor, noise_MD: Tensor, stride: int = 1) -> dict[str, Tensor]:
+        """The losses for step indices and noise that are given; padding stays clean, at t = 0.
+
+        Args:
+            batch: the users.
+            t_M: step indices, int64.
+            noise_MD: Gaussian noise.
+            stride: the next item of every so many tokens is ranked.
+        """
+        layout, mask_R1WW = batch.layout, self.padding.over_rows(batch.layout)
+        clean_RWD = self.clean(layout.rows(batch.targets_M))
+        clean_MD = layout.tokens(clean_RWD)
+        noisy_MD = self.diffusion.diffuse(clean_MD, t_M, self.noise(clean_MD, noise_MD))
+        time_TD = self.time_embedding(torch.arange(self.diffusion.steps, device=t_M.device))
+        mixed_RWD = self.conditioning(
+            self.condition(batch.items_M, layout, mask_R1WW),
+            layout.rows(noisy_MD, clean_RWD),
+            time_TD[layout.rows(t_M)],
+            mask_R1WW,
+        )
+        predicted_MD = self.output(layout.tokens(self.denoiser(mixed_RWD, mask_R1WW))).float()
+        ranked, weight = batch.every(stride)
+        error = losses.denoising(predicted_MD, clean_MD, batch.shares_M)
         return {
-            "ce": losses.next_item(predicted_MD, batch.targets_RW[real_RW], self.item_embedding.weight[1:]),
-            "mse": losses.denoising(predicted_MD, clean_RWD[real_RW], batch.shares_RW[real_RW]),
+            "ce": self.next_item(predicted_MD[ranked], batch.targets_M[ranked]) * weight,
+            "mse": error * (self.denoising_weight * batch.user_weight),
         }
 
     @torch.no_grad()
@@ -145,27 +173,28 @@ class ADRec(Network):
         Only the last position is unknown. Those before it hold known items, kept clean at t = 0, so the denoiser's
         keys and values there are computed once, over rows without padding.
         """
-        layout = Layout.of(lengths_B, items_BL.shape[1])
-        items_RL = layout.pack(items_BL)
-        condition_RLD = self.condition(items_RL, layout.mask_R1LL)
-        condition_BD = condition_RLD.flatten(0, 1)[_at_last(layout.spot_BL, lengths_B)]
-        time_SD = self.time_embedding(torch.tensor([step.t for step in self.reversal], device=items_BL.device))
-        following_RLD = self.item_embedding(items_RL.roll(-1, dims=1))  # wrong at last positions, which are not kept
-        pasts = self.denoiser.remember(self.mix(condition_RLD, following_RLD, time_SD[-1]), layout, lengths_B)
-        noise_SD = self._noise(condition_BD)
-        noisy_BD = noise_SD[0].expand_as(condition_BD)
+        layout, items_M = self.lay_out(items_BL, lengths_B)
+        mask_R1WW, bias_B11L = self.padding.over_rows(layout), self.padding.over_last(layout)
+        time_SD = self.time_embedding(torch.tensor([step.t for step in self.reversal], device=items_M.device))
+        condition_RWD = self.condition(items_M, layout, mask_R1WW)
+        following_RW = layout.rows(items_M.roll(-1))  # wrong at last positions, which are not kept
+        mixed_RWD = self.conditioning(condition_RWD, self.clean(following_RW), time_SD[-1], mask_R1WW)
+        pasts = self.denoiser.remember(mixed_RWD, layout, mask_R1WW, bias_B11L)
+        mix = self.conditioning.of_last(condition_RWD, layout, bias_B11L)
+        noise_SD = self.draw_noise().to(condition_RWD)
+        noisy_BD = noise_SD[0].expand(len(items_BL), -1)
         for step, time_D, noise_D in zip(self.reversal, time_SD, noise_SD.roll(-1, 0), strict=True):
-            clean_BD = self.denoiser.step(self.mix(condition_BD, noisy_BD, time_D), pasts)
-            noisy_BD = step.draw(clean_BD, noisy_BD, noise_D)
+            clean_BD = self.output(self.denoiser.step(mix(noisy_BD, time_D), pasts))
+            noisy_BD = step.draw(clean_BD, noisy_BD, self.noise(clean_BD, noise_D))
         return noisy_BD
 
-    def _noise(self, like_BD: Tensor) -> Tensor:
+    def draw_noise(self) -> Tensor:
         """Gaussian noise [S, D]: where the reverse process starts, then that of all steps but the last, without noise.
 
         All users share it, so that no answer depends on its batch.
         """
-        generator = torch.Generator().manual_seed(SAMPLING_SEED)
-        return torch.randn(len(self.reversal), like_BD.shape[1], generator=generator).flip(0).to(like_BD)
+        generator = torch.Generator().manual_seed(self.sampling_seed)
+        return torch.randn(len(self.reversal), self.item_embedding.embedding_dim, generator=generator).flip(0)
 
 
 class TimeEmbedding(nn.Module):
@@ -187,44 +216,12 @@ class TimeEmbedding(nn.Module):
         return self.narrow(nn.functional.silu(self.widen(self.features_TD[t])))
 
 
-def sasrec(config: ModelConfig, num_items: int) -> SASRec:
-    """Build the first stage's network."""
-    return SASRec(
-        num_items=num_items,
-        dimension=config.dimension,
-        heads=config.heads,
-        blocks=config.encoder_blocks,
-        dropout=config.dropout,
-        embedding_dropout=config.embedding_dropout,
-    )
-
-
-def adrec(config: ModelConfig, num_items: int) -> ADRec:
-    """Build the network of the second and third stages."""
-    return ADRec(
-        num_items=num_items,
-        dimension=config.dimension,
-        heads=config.heads,
-        encoder_blocks=config.encoder_blocks,
-        denoiser_blocks=config.denoiser_blocks,
-        dropout=config.dropout,
-        embedding_dropout=config.embedding_dropout,
-        diffusion=Diffusion(SCHEDULES[config.schedule](config.diffusion_steps)),
-        conditioning_scale=config.conditioning_scale,
-    )
-
-
-NETWORKS: dict[str, Callable[[ModelConfig, int], Network]] = {"sasrec": sasrec, "adrec": adrec}
-
-
-def _at_last(x_BL: Tensor, lengths_B: Tensor) -> Tensor:
-    """What [B, ...] stands at each history's last position in [B, L, ...]."""
-    return x_BL[torch.arange(len(x_BL), device=x_BL.device), lengths_B - 1]
+NETWORKS: dict[str, Callable[[ModelConfig, int], Network]] = {"sasrec": SASRec, "adrec": ADRec}
 
 
 def _small_normal(module: nn.Module) -> None:
     if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=SASREC_STD)
+        nn.init.normal_(module.weight, std=EMBEDDING_STD)
     if isinstance(module, nn.Linear):
         nn.init.zeros_(module.bias)
 

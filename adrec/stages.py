@@ -13,13 +13,16 @@ from torch import Tensor
 
 from adrec import config
 from adrec.fit import Epoch, Learner, derived_seed, fit, patience_is_over
+from adrec.gradients import COMBINATIONS, Combine, total
 from adrec.metrics import means
 from adrec.model import NETWORKS, Network
+from adrec.parallel import join
 from adrec.ranking import network_scorer, rank_targets
 from adrec.sequences import Dataset
 
 ITEM_EMBEDDING = "item_embedding.weight"
 VALIDATION_CUTOFFS = (5, 10, 20)
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Stage:
         name: its section in `params.yaml`.
         network: its network's name in `NETWORKS`.
         options: its section.
+        combine: how the gradients of its losses become one.
         early_stopping: how often to validate and when to stop; None to train all epochs and keep the last.
         before_step: what happens to the gradients before each step.
     """
@@ -37,24 +41,25 @@ class Stage:
     name: str
     network: str
     options: config.Pretrain | config.Warmup
+    combine: Combine
     early_stopping: config.Pretrain | None
     before_step: Callable[[Network], None]
 
 
 def pretrain_stage(options: config.Pretrain) -> Stage:
     """Stage 1."""
-    return Stage("pretrain", "sasrec", options, options, _leave_gradients)
+    return Stage("pretrain", "sasrec", options, total, options, _leave_gradients)
 
 
 def warmup_stage(options: config.Warmup) -> Stage:
     """Stage 2."""
     freeze = {"exact": freeze_embedding, "decay": decay_embedding}[options.freeze]
-    return Stage("warmup", "adrec", options, None, freeze)
+    return Stage("warmup", "adrec", options, COMBINATIONS[options.gradients], None, freeze)
 
 
 def finetune_stage(options: config.Finetune) -> Stage:
     """Stage 3."""
-    return Stage("finetune", "adrec", options, options, _leave_gradients)
+    return Stage("finetune", "adrec", options, COMBINATIONS[options.gradients], options, _leave_gradients)
 
 
 def freeze_embedding(network: Network) -> None:
@@ -92,16 +97,17 @@ def begin(
         optimizer_state: Adam's moments by parameter name, to continue from.
     """
     device = choose_device(model.device)
+    place = join(device)
     torch.manual_seed(derived_seed(model.seed, stage.name, 0))
     network = NETWORKS[stage.network](model, num_items)
     unknown = network.load_state_dict(weights, strict=False).unexpected_keys
     assert not unknown, f"weights that {stage.network} does not have: {unknown}"
     network.to(device)
     optimizer = torch.optim.Adam(
-        network.parameters(), lr=stage.options.learning_rate, weight_decay=stage.options.weight_decay
+        network.parameters(), lr=stage.options.learning_rate, weight_decay=stage.options.weight_decay, fused=True
     )
     load_moments(network, optimizer, optimizer_state or {})
-    return Learner(stage.name, network, optimizer, model.seed, device)
+    return Learner(stage.name, network, optimizer, model.seed, device, PRECISIONS[model.precision], place)
 
 
 def train(stage: Stage, learner: Learner, dataset: Dataset, model: config.Model) -> Iterator[Epoch]:
@@ -119,6 +125,7 @@ def train(stage: Stage, learner: Learner, dataset: Dataset, model: config.Model)
         batch_size=stage.options.batch_size,
         max_length=model.max_length,
         learning_rate=stage.options.learning_rate,
+        combine=stage.combine,
         before_step=stage.before_step,
     )
     rule = stage.early_stopping
@@ -156,8 +163,8 @@ def load_moments(network: Network, optimizer: torch.optim.Adam, state: dict[str,
     """Put `moments` back into a fresh optimiser over the parameters of `network`."""
     parameters = dict(network.named_parameters())
     for name, values in state.items():
-        device = {key: "cpu" if key == "step" else parameters[name].device for key in values}
-        optimizer.state[parameters[name]] = {key: value.clone().to(device[key]) for key, value in values.items()}
+        device = parameters[name].device
+        optimizer.state[parameters[name]] = {key: value.clone().to(device) for key, value in values.items()}
 
 
 def choose_device(name: str) -> torch.device:

@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from adrec.conditioning import ScaledSum
 from adrec.config import Model
-from adrec.model import ADRec, adrec
+from adrec.model import ADRec
 from adrec.params import load
 from benchmarks import record
 
 ITEMS = 4731  # as in Amazon Baby
-EMBEDDING_STD = 0.1  # of a trained table; a fresh one has 1
 LAMBDA = 0.5  # instead of 0.001, where outputs are compared: there the noise of every step must count
 TOP = 20
 SEED = 0
@@ -36,15 +36,17 @@ BABY = ((3, 0.5), (9, 0.9), (25, 0.99), (50, 1.0))  # lengths and the share of h
 def loop(model: ADRec, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
     """The reverse process with everything computed again for all positions at each step, [B, D]."""
     rows, last = torch.arange(len(items_BL)), lengths_B - 1
-    condition_BLD = model.condition(items_BL)
-    noise_SD = model._noise(condition_BLD[:, 0])
-    x_BLD = model.item_embedding(items_BL.roll(-1, 1))
+    layout, items_M = model.lay_out(items_BL, torch.full_like(lengths_B, items_BL.shape[1]))  # a row for each history
+    mask_B1LL = model.padding.over_rows(layout)
+    condition_BLD = model.condition(items_M, layout, mask_B1LL)
+    noise_SD = model.draw_noise()
+    x_BLD = model.clean(items_BL.roll(-1, 1))
     t_BL = torch.zeros_like(items_BL)
     noisy_BD = noise_SD[0].expand(len(items_BL), -1)
     for step, noise_D in zip(model.reversal, noise_SD.roll(-1, 0), strict=True):
         x_BLD[rows, last], t_BL[rows, last] = noisy_BD, torch.tensor(step.t)
-        clean_BLD = model.denoiser(model.mix(condition_BLD, x_BLD, model.time_embedding(t_BL)))
-        noisy_BD = step.draw(clean_BLD[rows, last], noisy_BD, noise_D)
+        mixed_BLD = model.conditioning(condition_BLD, x_BLD, model.time_embedding(t_BL), mask_B1LL)
+        noisy_BD = step.draw(model.denoiser(mixed_BLD, mask_B1LL)[rows, last], noisy_BD, noise_D)
     return noisy_BD
 
 
@@ -78,9 +80,10 @@ def compare(model: ADRec, lengths: np.ndarray, max_length: int, rounds: int) -> 
         **{str(steps): cached(steps) for steps in (everything, *FEWER)},
     }
     seconds = interleaved(rivals, rounds)
-    model.conditioning_scale, scale = LAMBDA, model.conditioning_scale
+    conditioning = cast(ScaledSum, model.conditioning)
+    conditioning.scale, scale = LAMBDA, conditioning.scale
     ours_BD, theirs_BD = rivals[str(everything)](), rivals["loop"]()
-    model.conditioning_scale = scale
+    conditioning.scale = scale
     items_DV = model.item_embedding.weight[1:].T
     tops = [(x_BD @ items_DV).topk(TOP).indices for x_BD in (ours_BD, theirs_BD)]
     return {
@@ -123,8 +126,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     config = cast(Model, load(Path("params.yaml"))["model"])
-    model = adrec(config, ITEMS).eval()
-    model.item_embedding.weight.mul_(EMBEDDING_STD)
+    model = ADRec(config, ITEMS).eval()
     found = {
         name: compare(model, lengths, config.max_length, rounds=30 if len(lengths) == 1 else 5)
         for name, lengths in shapes(config.max_length).items()

@@ -1,48 +1,66 @@
 """Ragged histories in rows without padding."""
 
+import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
 
-from adrec.layout import Layout
+from adrec.layout import Layout, place
 
 lengths = st.lists(st.integers(1, 9), min_size=1, max_size=12)
+leads = st.integers(0, 1)
 
 
-def right_padded(lengths: list[int]) -> tuple[Tensor, Tensor]:
-    """Items 1, 2, 3, … over all histories."""
-    items = torch.zeros(len(lengths), max(lengths), dtype=torch.long)
-    real = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
-    items[real] = torch.arange(1, sum(lengths) + 1)
-    return items, torch.tensor(lengths)
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=40))
+def test_no_two_histories_share_a_place(sizes: list[int]) -> None:
+    rows, columns, ordinals = place(np.array(sizes), 64)
+    taken = [
+        (row, column)
+        for row, start, size in zip(rows, columns, sizes, strict=True)
+        for column in range(start, start + size)
+    ]
+    assert len(taken) == len(set(taken)) == sum(sizes)
+    assert all(column < 64 for _, column in taken)
+    assert len(set(zip(rows, ordinals, strict=True))) == len(sizes)
+
+
+@given(lengths, leads)
+def test_rows_give_back_what_was_laid_into_them(lengths: list[int], lead: int) -> None:
+    layout = Layout.of(np.array(lengths), max(lengths), lead)
+    values = torch.arange(1, sum(lengths) + 1)
+    rows = layout.rows(values)
+    assert torch.equal(layout.tokens(rows), values)
+    assert torch.equal(layout.ends(rows), torch.tensor(lengths).cumsum(0))
+    assert torch.equal(rows > 0, layout.segments_RW > 0)
+    assert (rows[:, :lead] == 0).all()
+
+
+@given(lengths, leads)
+def test_what_is_no_token_keeps_its_background(lengths: list[int], lead: int) -> None:
+    layout = Layout.of(np.array(lengths), max(lengths), lead)
+    background = torch.full(layout.segments_RW.shape, -1)
+    rows = layout.rows(torch.ones(sum(lengths), dtype=torch.long), background)
+    assert torch.equal(rows == -1, layout.segments_RW == 0)
+    assert (background == -1).all()
+
+
+@given(lengths, leads)
+def test_a_history_is_found_again_after_the_padding_token_of_its_row(lengths: list[int], lead: int) -> None:
+    layout = Layout.of(np.array(lengths), max(lengths), lead)
+    values = torch.arange(1, sum(lengths) + 1)
+    found = layout.histories(layout.rows(values))
+    assert (found[:, :lead] == 0).all()
+    for history, own in zip(found[:, lead:], values.split(lengths), strict=True):
+        assert torch.equal(history[: len(own)], own)
 
 
 @given(lengths)
-def test_unpacking_gives_back_what_was_packed(lengths: list[int]) -> None:
-    items, sizes = right_padded(lengths)
-    layout = Layout.of(sizes, items.shape[1])
-    rows = layout.pack(items)
-    assert sorted(rows[rows > 0].tolist()) == list(range(1, sum(lengths) + 1))
-    back = layout.unpack(rows[:, :, None])[:, :, 0]
-    assert torch.equal(back[layout.real_BL], items[layout.real_BL])
-    assert torch.equal(layout.real_BL, items > 0)
-
-
-@given(lengths)
-def test_a_position_sees_its_own_history_up_to_itself_and_nothing_else(lengths: list[int]) -> None:
-    items, sizes = right_padded(lengths)
-    layout = Layout.of(sizes, items.shape[1])
-    rows = layout.pack(items)
-    owner = {item: user for user, history in enumerate(items.tolist()) for item in history if item}
-    for row, mask in zip(rows.tolist(), layout.mask_R1LL[:, 0], strict=True):
-        for position, item in enumerate(row):
-            seen = {row[other] for other in mask[position].nonzero()[:, 0].tolist()}
-            if item:
-                assert seen == {other for other in row if other and owner[other] == owner[item] and other <= item}
+def test_age_counts_the_tokens_that_come_after(lengths: list[int]) -> None:
+    layout = Layout.of(np.array(lengths), max(lengths), 0)
+    ages = [age for length in lengths for age in reversed(range(length))]
+    assert layout.ages_M.tolist() == ages
 
 
 @given(st.integers(1, 9), st.integers(1, 6))
 def test_histories_of_one_length_fill_a_row_each(length: int, users: int) -> None:
-    items, sizes = right_padded([length] * users)
-    assert Layout.of(sizes, length).pack(items).shape == (users, length)
+    assert Layout.of(np.full(users, length), length, 0).segments_RW.shape == (users, length)

@@ -1,16 +1,38 @@
 """The networks, against the plainest way to compute the same."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
-from adrec import config, losses
+from adrec import config
 from adrec.batches import pack
-from adrec.model import ADRec, SASRec, adrec, sasrec
+from adrec.fit import Objective
+from adrec.latent import LEVELS
+from adrec.model import ADRec, SASRec
 from adrec.ranking import padded
 from adrec.sequences import Histories
 
 NUM_ITEMS = 40
+LAMBDA = 0.5  # large enough for every reverse step to matter
+VARIANTS: dict[str, dict[str, Any]] = {
+    "released": {},
+    "sink": {"attention": "sink"},
+    "positions": {"positions": "learned"},
+    "no encoder": {"encoder_blocks": 0},
+    "perceptron": {"denoiser": "perceptron"},
+    "cross-attention": {"conditioning": "cross_attention"},
+    "cross-attention in sink": {"conditioning": "cross_attention", "attention": "sink"},
+    "geodesic": {"noise": "geodesic"},
+    "denoising": {
+        "latent": "standardised",
+        "conditioning": "projected_sum",
+        "levels": "half_from_noise",
+        "output": "linear",
+    },
+}
 
 
 @pytest.fixture
@@ -26,21 +48,17 @@ def histories() -> Histories:
     return Histories(tuple("abcde"), items, np.zeros(len(items), np.int64), offsets)
 
 
-def build(network: type, small: config.Model) -> SASRec | ADRec:
+def build(network: type, small: config.Model, **changes: object) -> SASRec | ADRec:
     torch.manual_seed(0)
-    made = {SASRec: sasrec, ADRec: adrec}[network](small, NUM_ITEMS).eval()
-    with torch.no_grad():  # ADRec's embeddings come from stage 1; here they only have to be of that size
-        made.item_embedding.weight.mul_(0.1)
-    return made
+    return network(replace(small, conditioning_scale=LAMBDA, **changes), NUM_ITEMS).eval()
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize(("network", "steps"), [(SASRec, 4), (ADRec, 4), (ADRec, 2), (ADRec, 1)])
 def test_an_answer_does_not_depend_on_who_else_is_in_the_batch(
-    network: type, steps: int, small: config.Model, histories: Histories
+    network: type, steps: int, variant: str, small: config.Model, histories: Histories
 ) -> None:
-    model = build(network, small).in_steps(steps)
-    if isinstance(model, ADRec):
-        model.conditioning_scale = 0.5
+    model = build(network, small, **VARIANTS[variant]).in_steps(steps)
     together = model.represent(*padded(histories, np.arange(5), 12))
     alone = torch.cat([model.represent(*padded(histories, np.array([user]), 12)) for user in range(5)])
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
@@ -50,34 +68,41 @@ def test_an_answer_does_not_depend_on_who_else_is_in_the_batch(
 @pytest.mark.parametrize("network", [SASRec, ADRec])
 def test_no_position_sees_a_later_item(network: type, small: config.Model) -> None:
     model = build(network, small)
-    items = torch.tensor([[3, 1, 4, 1, 5]])
-    changed = torch.tensor([[3, 1, 4, 9, 2]])
-    before, after = (model.represent(x, torch.tensor([3])) for x in (items, changed))
-    torch.testing.assert_close(before, after)
+    outputs = []
+    for items in ([3, 1, 4, 1, 5], [3, 1, 4, 9, 2]):
+        layout, items_M = model.lay_out(torch.tensor([items]), torch.tensor([5]))
+        mask = model.padding.over_rows(layout)
+        hidden = model(items_M, layout) if network is SASRec else model.condition(items_M, layout, mask)
+        outputs.append(hidden[0])
+    torch.testing.assert_close(outputs[0][:3], outputs[1][:3])
+    assert (outputs[0][3:] - outputs[1][3:]).abs().min(dim=1).values.max() > 0
 
 
 def naive_denoising(model: ADRec, history: torch.Tensor) -> torch.Tensor:
     """The reverse process as the authors run it: the denoiser over all positions at every step, the history clean."""
-    condition = model.condition(history[None])
-    start, *noises = model._noise(condition[:, -1])
-    known = model.item_embedding(history[None, 1:])
+    layout, items = model.lay_out(history[None], torch.tensor([len(history)]))
+    mask, lead = model.padding.over_rows(layout), model.padding.lead
+    condition = model.condition(items, layout, mask)
+    start, *noises = model.draw_noise()
+    known = model.clean(torch.cat([torch.zeros(lead, dtype=torch.long), history[1:]]))
     noisy = start[None]
     for step, noise in zip(model.reversal, [*noises, torch.zeros_like(start)], strict=True):
-        positions = torch.cat([known, noisy[:, None]], dim=1)
-        times = torch.zeros(1, len(history), dtype=torch.long)
+        positions = torch.cat([known, noisy])[None]
+        times = torch.zeros(1, lead + len(history), dtype=torch.long)
         times[0, -1] = step.t
-        clean = model.denoiser(model.mix(condition, positions, model.time_embedding(times)))[:, -1]
-        noisy = step.draw(clean, noisy, noise)
+        mixed = model.conditioning(condition, positions, model.time_embedding(times), mask)
+        clean = model.output(model.denoiser(mixed, mask))[:, -1]
+        noisy = step.draw(clean, noisy, model.noise(clean, noise))
     return noisy
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("steps", [4, 2, 1])
 def test_cached_keys_and_values_give_what_the_whole_network_gives(
-    steps: int, small: config.Model, histories: Histories
+    steps: int, variant: str, small: config.Model, histories: Histories
 ) -> None:
-    model = build(ADRec, small).in_steps(steps)
+    model = build(ADRec, small, **VARIANTS[variant]).in_steps(steps)
     assert isinstance(model, ADRec)
-    model.conditioning_scale = 0.5  # large enough for every reverse step to matter
     cached = model.represent(*padded(histories, np.arange(5), 12))
     with torch.no_grad():
         naive = torch.cat([naive_denoising(model, torch.from_numpy(items.astype(np.int64))) for items in histories])
@@ -86,16 +111,48 @@ def test_cached_keys_and_values_give_what_the_whole_network_gives(
     assert torch.equal((cached @ items.T).topk(20).indices, (naive @ items.T).topk(20).indices)
 
 
-def test_packed_rows_give_the_loss_of_one_history_a_row(small: config.Model, histories: Histories) -> None:
-    model = build(SASRec, small)
-    packed = model.losses(pack(histories, np.arange(5), 64))["ce"]
-    outputs, targets = [], []
-    for items in histories:
-        sequence = torch.from_numpy(items.astype(np.int64))
-        outputs.append(model(sequence[None, :-1])[0])
-        targets.append(sequence[1:])
-    expected = losses.next_item(torch.cat(outputs), torch.cat(targets), model.item_embedding.weight[1:])
-    torch.testing.assert_close(packed, expected)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_learns(variant: str, small: config.Model, histories: Histories) -> None:
+    model = build(ADRec, small, **VARIANTS[variant]).train()
+    batch = pack(histories, np.arange(5), 64, model.padding.lead)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    values = []
+    for _ in range(60):
+        optimizer.zero_grad()
+        losses = model.losses(batch)
+        sum(losses.values()).backward()
+        optimizer.step()
+        values.append(losses["ce"].item())
+    missing = [name for name, parameter in model.named_parameters() if parameter.grad is None]
+    assert not missing
+    assert np.mean(values[-5:]) < 0.7 * values[0]
+
+
+def test_a_standardised_latent_is_not_moved_by_the_denoising_error(small: config.Model, histories: Histories) -> None:
+    model = build(ADRec, small, latent="standardised")
+    clean = model.clean(torch.arange(1, NUM_ITEMS + 1))
+    assert not clean.requires_grad
+    assert clean.square().mean().sqrt().item() == pytest.approx(1, rel=0.05)
+    assert build(ADRec, small).clean(torch.arange(3)).requires_grad
+
+
+def test_only_tokens_from_pure_noise_are_ranked_where_levels_say_so(small: config.Model) -> None:
+    t, stride = LEVELS["half_from_noise"](1001, small.diffusion_steps, torch.device("cpu"))
+    assert (t[::stride] == small.diffusion_steps - 1).all()
+    assert set(t[1::stride].tolist()) == set(range(small.diffusion_steps))
+
+
+def test_training_in_lower_precision_gives_nearly_the_same_loss(small: config.Model, histories: Histories) -> None:
+    model = build(ADRec, small)
+    batch = pack(histories, np.arange(5), 64)
+    found = []
+    for precision in (torch.float32, torch.bfloat16):
+        torch.manual_seed(0)
+        found.append(Objective(model, precision)(batch))
+    for name in found[0]:
+        assert found[0][name].item() == pytest.approx(found[1][name].item(), rel=0.02)
+        assert found[0][name].item() != found[1][name].item()
+        assert found[1][name].dtype == torch.float32
 
 
 def test_padding_gets_no_gradient(small: config.Model, histories: Histories) -> None:
@@ -107,13 +164,6 @@ def test_padding_gets_no_gradient(small: config.Model, histories: Histories) -> 
     assert gradient[1:].abs().max() > 0
 
 
-def test_a_denoising_error_counts_users_equally_however_long_their_histories() -> None:
-    predicted = torch.zeros(4, 2)
-    clean = torch.tensor([[1.0, 1.0], [3.0, 3.0], [3.0, 3.0], [3.0, 3.0]])
-    shares = torch.tensor([1.0, 1 / 3, 1 / 3, 1 / 3])
-    assert losses.denoising(predicted, clean, shares).item() == pytest.approx((1 + 9) / 2)
-
-
 def test_the_parameters_are_as_many_as_the_released_code_has(params: dict[str, config.Section]) -> None:
     """1,054,208 on MovieLens-100K: 1,008 items and the padding row, four blocks, time perceptron, one norm."""
-    assert sum(p.numel() for p in adrec(params["model"], 1008).parameters()) == 1_054_208
+    assert sum(p.numel() for p in ADRec(params["model"], 1008).parameters()) == 1_054_208

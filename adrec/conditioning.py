@@ -1,0 +1,116 @@
+"""How the denoiser's input is made of the encoder's condition, the noisy vector and the time.
+
+Legend: B histories, D width; R rows of W columns (`adrec.layout`).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from adrec.attention import Attention
+from adrec.config import Model as ModelConfig
+from adrec.layout import Layout
+
+Last = Callable[[Tensor, Tensor], Tensor]  # of a noisy vector [B, D] and the time's [D], the denoiser's input [B, D]
+
+
+class Conditioning(nn.Module, ABC):
+    """What joins condition and noisy vector."""
+
+    @abstractmethod
+    def forward(self, condition_RWD: Tensor, noisy_RWD: Tensor, time_RWD: Tensor, mask_R1WW: Tensor) -> Tensor:
+        """The denoiser's input [R, W, D] at all places; time may be one vector [D] for all."""
+
+    @abstractmethod
+    def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor) -> Last:
+        """The same at each history's last token, as a function of what changes there from step to step."""
+
+
+class Sum(Conditioning):
+    """A sum, place by place."""
+
+    def forward(self, condition_RWD: Tensor, noisy_RWD: Tensor, time_RWD: Tensor, mask_R1WW: Tensor) -> Tensor:
+        """As `join`."""
+        return self.join(condition_RWD, noisy_RWD, time_RWD)
+
+    def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor) -> Last:
+        """The sum with the condition at the last token."""
+        condition_BD = layout.ends(condition_RWD)
+        return lambda noisy_BD, time_D: self.join(condition_BD, noisy_BD, time_D)
+
+    @abstractmethod
+    def join(self, condition: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
+        """The sum of vectors [..., D]."""
+
+
+class ScaledSum(Sum):
+    """z = c + lambda (x_t + time(t)): ADRec's, with its lambda of 0.001 (equation 9)."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def join(self, condition: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
+        """See above."""
+        return torch.add(condition, noisy + time, alpha=self.scale)
+
+
+class ProjectedSum(Sum):
+    """z = c + W x_t + time(t): noise and time at their full size, which the denoiser cannot overlook."""
+
+    def __init__(self, dimension: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(dimension, dimension)
+
+    def join(self, condition: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
+        """See above."""
+        return condition + self.project(noisy) + time
+
+
+class CrossAttention(Conditioning):
+    """z = LN(x_t + time(t) + attention of these to the conditions up to theirs): the paper's Figure 5."""
+
+    def __init__(self, dimension: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.attention = Attention(dimension, heads, dropout)
+        self.norm = nn.LayerNorm(dimension)
+
+    def forward(self, condition_RWD: Tensor, noisy_RWD: Tensor, time_RWD: Tensor, mask_R1WW: Tensor) -> Tensor:
+        """See above."""
+        asking_RWD = noisy_RWD + time_RWD
+        return self.norm(asking_RWD + self.attention(asking_RWD, condition_RWD, mask_R1WW))
+
+    def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor) -> Last:
+        """The conditions do not change; their keys and values are computed once."""
+        past = self.attention.remember(condition_RWD, layout, bias_B11L)
+        self.attention.fill(layout.ends(condition_RWD), past)
+
+        def last(noisy_BD: Tensor, time_D: Tensor) -> Tensor:
+            asking_BD = noisy_BD + time_D
+            return self.norm(asking_BD + self.attention.ask(asking_BD, past))
+
+        return last
+
+
+def scaled_sum(config: ModelConfig) -> Conditioning:
+    """Build the conditioning of ADRec."""
+    return ScaledSum(config.conditioning_scale)
+
+
+def projected_sum(config: ModelConfig) -> Conditioning:
+    """Build the conditioning in which noise matters."""
+    return ProjectedSum(config.dimension)
+
+
+def cross_attention(config: ModelConfig) -> Conditioning:
+    """Build the conditioning of the paper's Figure 5."""
+    return CrossAttention(config.dimension, config.heads, config.dropout)
+
+
+CONDITIONINGS: dict[str, Callable[[ModelConfig], Conditioning]] = {
+    "scaled_sum": scaled_sum,
+    "projected_sum": projected_sum,
+    "cross_attention": cross_attention,
+}

@@ -1,0 +1,77 @@
+"""What recovers the clean vector from the denoiser's input: a causal transformer, or a perceptron.
+
+Legend: B histories, D width; R rows of W columns (`adrec.layout`).
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from adrec.attention import Past
+from adrec.config import Model as ModelConfig
+from adrec.encoder import Encoder
+from adrec.layout import Layout
+
+
+class Denoiser(Protocol):
+    """What `Encoder` can do, which is the denoiser of ADRec."""
+
+    def __call__(self, x_RWD: Tensor, mask_R1WW: Tensor) -> Tensor:
+        """Transform whole rows."""
+
+    def remember(self, x_RWD: Tensor, layout: Layout, mask_R1WW: Tensor, bias_B11L: Tensor) -> list[Past]:
+        """Keep of histories what a step at their last position needs."""
+
+    def step(self, x_BD: Tensor, pasts: list[Past]) -> Tensor:
+        """Transform the last position [B, D] of each history."""
+
+
+class Perceptron(nn.Module):
+    """A denoiser that looks at one place alone: LN(W2 silu(W1 z)), as the released code's `mlp`."""
+
+    def __init__(self, dimension: int) -> None:
+        super().__init__()
+        self.widen = nn.Linear(dimension, 4 * dimension)
+        self.narrow = nn.Linear(4 * dimension, dimension)
+        self.norm = nn.LayerNorm(dimension)
+
+    def forward(self, x_RWD: Tensor, mask_R1WW: Tensor) -> Tensor:
+        """Transform each place; nobody sees another, whatever the mask."""
+        return self._each(x_RWD)
+
+    def remember(self, x_RWD: Tensor, layout: Layout, mask_R1WW: Tensor, bias_B11L: Tensor) -> list[Past]:
+        """Nothing: the last position needs no other."""
+        return []
+
+    def step(self, x_BD: Tensor, pasts: list[Past]) -> Tensor:
+        """Transform the last position."""
+        return self._each(x_BD)
+
+    def _each(self, x: Tensor) -> Tensor:
+        return self.norm(self.narrow(F.silu(self.widen(x))))
+
+
+def transformer(config: ModelConfig) -> nn.Module:
+    """Build the attention denoising module."""
+    return Encoder(config.denoiser_blocks, config.dimension, config.heads, config.dropout)
+
+
+def perceptron(config: ModelConfig) -> nn.Module:
+    """Build the perceptron."""
+    return Perceptron(config.dimension)
+
+
+def normalised(config: ModelConfig) -> nn.Module:
+    """Leave the output as its last norm makes it, of root mean square 1 at first: ADRec's."""
+    return nn.Identity()
+
+
+def linear(config: ModelConfig) -> nn.Module:
+    """Let the output reach any scale, as a prediction of a vector should."""
+    return nn.Linear(config.dimension, config.dimension)
+
+
+DENOISERS: dict[str, Callable[[ModelConfig], nn.Module]] = {"transformer": transformer, "perceptron": perceptron}
+OUTPUTS: dict[str, Callable[[ModelConfig], nn.Module]] = {"normalised": normalised, "linear": linear}

@@ -1,0 +1,73 @@
+"""The objectives: the chunked cross-entropy is exact and small, and the denoising error counts users equally."""
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from adrec import losses
+
+
+def random_problem(tokens: int, candidates: int, width: int, scale: float) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(tokens)
+    x_MD = (torch.randn(tokens, width, generator=generator) * scale).requires_grad_()
+    items_VD = torch.randn(candidates, width, generator=generator).requires_grad_()
+    return x_MD, torch.randint(candidates, (tokens,), generator=generator), items_VD
+
+
+@settings(deadline=None)
+@given(
+    tokens=st.integers(1, 50),
+    candidates=st.integers(1, 80),
+    chunk=st.integers(1, 60),
+    scale=st.sampled_from([0.01, 1.0, 30.0]),  # at 30 most probabilities underflow
+)
+def test_the_chunked_cross_entropy_is_that_of_all_logits(
+    tokens: int, candidates: int, chunk: int, scale: float
+) -> None:
+    x_MD, targets_M, items_VD = random_problem(tokens, candidates, 8, scale)
+    expected = F.cross_entropy(x_MD @ items_VD.T, targets_M)
+    found = losses.cross_entropy(x_MD, targets_M, items_VD, chunk)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    gradients = [torch.autograd.grad(3 * loss, (x_MD, items_VD)) for loss in (found, expected)]
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5 * (1 + float(theirs.abs().max())))
+
+
+class LargestStorage(TorchDispatchMode):
+    """Notes the bytes of the largest tensor that any operation returns."""
+
+    bytes = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        for value in tree_leaves(result):
+            if isinstance(value, Tensor):
+                self.bytes = max(self.bytes, value.untyped_storage().nbytes())
+        return result
+
+
+def test_no_tensor_is_a_fifteenth_of_the_logits_of_65_thousand_items() -> None:
+    tokens, candidates = 1280, 65_000
+    x_MD, targets_M, items_VD = random_problem(tokens, candidates, 8, 1.0)
+    with LargestStorage() as largest:
+        losses.next_item(x_MD, targets_M, items_VD).backward()
+    assert 0 < largest.bytes <= tokens * candidates * 4 / 15
+
+
+def test_a_loss_that_is_not_a_number_stays_so() -> None:
+    x_MD, targets_M, items_VD = random_problem(4, 5, 8, 1.0)
+    assert losses.next_item(x_MD * torch.nan, targets_M, items_VD).isnan()
+
+
+def test_a_denoising_error_counts_users_equally_however_long_their_histories() -> None:
+    predicted = torch.zeros(4, 2)
+    clean = torch.tensor([[1.0, 1.0], [3.0, 3.0], [3.0, 3.0], [3.0, 3.0]])
+    shares = torch.tensor([1.0, 1 / 3, 1 / 3, 1 / 3])
+    assert losses.denoising(predicted, clean, shares).item() == pytest.approx((1 + 9) / 2)

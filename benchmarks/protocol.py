@@ -120,7 +120,7 @@ def run(recipe: Recipe, data: Dataset, seed: int, watch: Watch, cache: Path = CA
     """Train and test; returns the figures as plain values.
 
     Raises:
-        FloatingPointError: training diverges.
+        FloatingPointError: training diverges, or a score is not finite.
     """
     model = replace(recipe.model, seed=seed)
     trained: dict[str, Trained] = {}

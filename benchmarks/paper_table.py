@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 from adrec.output import new_file
@@ -19,6 +19,7 @@ from adrec.params import load
 from benchmarks import datasets, protocol, sweep
 from benchmarks.protocol import Recipe
 from benchmarks.record import RESULTS
+from benchmarks.spread import deviation, shown
 
 SEEDS = 5  # as in the paper
 PARAMS = Path("params.yaml")
@@ -50,7 +51,7 @@ class Cell:
     @property
     def deviation(self) -> float | None:
         """Standard deviation over seeds; None of fewer than two."""
-        return stdev(self.values) if len(self.values) > 1 else None
+        return deviation(self.values)
 
     @property
     def reached(self) -> bool | None:
@@ -60,10 +61,7 @@ class Cell:
         return fmean(self.values) + 2 * self.deviation / len(self.values) ** 0.5 >= self.published
 
     def __str__(self) -> str:
-        if not self.values:
-            return "not run"
-        spread = "" if self.deviation is None else f" ± {self.deviation:.2f}"
-        return f"{fmean(self.values):.2f}{spread} ({len(self.values)})"
+        return shown(self.values)
 
 
 def recipes(params: Mapping[str, Any]) -> list[Recipe]:
@@ -121,8 +119,9 @@ def write(of: Mapping[tuple[str, str], Mapping[str, Cell]], found: sweep.Figures
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
-    options = sweep.command_line(__doc__, chosen=list(datasets.FILES), seeds=SEEDS).parse_args(words)
-    found = sweep.carry_out(recipes(load(PARAMS)), options)
+    rows = recipes(load(PARAMS))
+    options = sweep.command_line(__doc__, rows, list(datasets.FILES), SEEDS).parse_args(words)
+    found = sweep.carry_out(rows, options)
     print(table(cells(found)))
     if options.epochs is None:
         print("written to", *write(cells(found), found))

@@ -103,16 +103,21 @@ def _in_short(figures: dict[str, Any]) -> str:
     return ", ".join(f"{name} {100 * figures['metrics'][name]:.2f}" for name in ("HR@20", "NDCG@20"))
 
 
-def command_line(description: str | None, chosen: Sequence[str], seeds: int) -> argparse.ArgumentParser:
+def command_line(
+    description: str | None, recipes: Sequence[Recipe], chosen: Sequence[str], seeds: int
+) -> argparse.ArgumentParser:
     """The options that every table has.
 
     Args:
         description: of the command.
+        recipes: of the table.
         chosen: the datasets where none are named.
         seeds: their number where it is not given.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--datasets", nargs="+", choices=list(FILES), default=list(chosen))
+    names = [recipe.name for recipe in recipes]
+    parser.add_argument("--recipes", nargs="+", choices=names, default=names, help="to run; the table shows all")
     parser.add_argument("--seeds", type=int, default=seeds, help=f"how many, from {FIRST_SEED} on")
     parser.add_argument("--threads", type=int, default=1, help="of torch; results hold for the number they ran with")
     parser.add_argument("--epochs", type=int, help="at most so many a stage, as recipes of their own: for a try")
@@ -126,14 +131,15 @@ def carry_out(recipes: Sequence[Recipe], options: argparse.Namespace) -> Figures
     Raises:
         SystemExit: with a sentence, where `Sweep.finish` or `Sweep.figures` have one.
     """
-    folder = runs.FOLDER
+    seeds = range(FIRST_SEED, FIRST_SEED + options.seeds)
+    chosen, folder = [recipe for recipe in recipes if recipe.name in options.recipes], runs.FOLDER
     if options.epochs:
-        recipes, folder = [protocol.shortened(recipe, options.epochs) for recipe in recipes], TRIES
-    sweep = Sweep(recipes, options.datasets, range(FIRST_SEED, FIRST_SEED + options.seeds), folder)
+        chosen = recipes = [protocol.shortened(recipe, options.epochs) for recipe in chosen]
+        folder = TRIES
     torch.set_num_threads(options.threads)
     try:
         if not options.table:
-            sweep.finish()
-        return sweep.figures()
+            Sweep(chosen, options.datasets, seeds, folder).finish()
+        return Sweep(recipes, options.datasets, seeds, folder).figures()
     except ValueError as error:
         raise SystemExit(str(error)) from None

@@ -95,7 +95,7 @@ def test_a_run_that_diverges_is_told_of_and_the_others_go_on(
 
 
 def test_the_command_line_knows_the_datasets() -> None:
-    parser = command_line("", chosen=["baby"], seeds=3)
+    parser = command_line("", [], chosen=["baby"], seeds=3)
     assert parser.parse_args([]).datasets == ["baby"]
     with pytest.raises(SystemExit):
         parser.parse_args(["--datasets", "yelp"])

@@ -33,14 +33,14 @@ def draw(figures: Differences, path: Path) -> None:
             shift = GAP * (number - (len(figures) - 1) / 2)
             rows = {row + shift: variants[title][metric]["differences"] for row, title in enumerate(titles)}
             _dots(panel, rows, COLOURS[number % len(COLOURS)], dataset)
-        panel.axvline(0, color="#444444", linewidth=0.8, zorder=0)
-        panel.set_xlabel(f"{metric}: difference from ADRec, percentage points")
+        panel.axvline(0, color="#444444", linewidth=1, zorder=1)
+        panel.set_xlabel(f"{metric} less that of ADRec, points")
         panel.grid(axis="x", color="#e4e4e4")
         panel.set_axisbelow(True)
+        panel.tick_params(axis="y", length=0)
         panel.spines[["top", "right", "left"]].set_visible(False)
     panels[0].set_yticks(range(len(titles)), titles)
     panels[0].set_ylim(len(titles) - 0.5, -0.5)
-    panels[0].tick_params(axis="y", length=0)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(figures), frameon=False)
     with matplotlib.rc_context({"svg.hashsalt": "ablations"}):
         figure.savefig(path, format="svg", metadata={"Date": None})

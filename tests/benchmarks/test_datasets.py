@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks import datasets
 
@@ -25,6 +27,19 @@ def test_item_n_has_number_n_and_the_split_is_that_of_the_file(tmp_path: Path) -
     assert [history.tolist() for history in data.training] == [[2, 1], [1]]
     assert data.questions("validation")[1].tolist() == [4, 3]
     assert data.questions("test")[1].tolist() == [3, 2]
+
+
+@given(order=st.permutations(range(1, 13)), cuts=st.sets(st.sampled_from([3, 6, 9])))
+def test_what_was_written_is_read(order: list[int], cuts: set[int], tmp_path_factory: pytest.TempPathFactory) -> None:
+    histories = [part.tolist() for part in np.split(np.array(order), sorted(cuts))]
+    rows = [
+        f"{user},{item},{place},{'test' if left == 1 else 'val' if left == 2 else 'train'}"
+        for user, history in enumerate(histories)
+        for place, item in enumerate(history)
+        for left in [len(history) - place]
+    ]
+    data = datasets.read(written(tmp_path_factory.mktemp("written"), rows))
+    assert [history.tolist() for history in data.histories] == histories
 
 
 def test_the_order_of_rows_does_not_matter_but_what_they_say_does(tmp_path: Path) -> None:

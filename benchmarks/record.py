@@ -12,18 +12,21 @@ RESULTS = Path(__file__).parent / "results"
 
 def write(name: str, seed: int, figures: dict[str, Any]) -> Path:
     """Write `benchmarks/results/<name>.json` and return its path."""
-    import torch
-
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    about = {
+    path.write_text(json.dumps({**surroundings(), "seed": seed, **figures}, indent=2) + "\n")
+    return path
+
+
+def surroundings() -> dict[str, str]:
+    """The date, the machine and the version of torch."""
+    import torch
+
+    return {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
         "torch": torch.__version__,
-        "seed": seed,
     }
-    path.write_text(json.dumps({**about, **figures}, indent=2) + "\n")
-    return path
 
 
 def machine() -> str:

@@ -1,0 +1,153 @@
+"""What each part of ADRec is worth: variants of the recipe by the paper's protocol, paired by seed with the original.
+
+    ADREC_DATA_DIR=… python -m benchmarks.ablations [--datasets ml-100k baby] [--seeds 3] [--recipes NAME …]
+
+Runs what `benchmarks/results/protocol` does not have yet, and may be stopped and started again between runs. Prints
+the tables and writes them as `ablations.md`, with all values as `ablations.json`, and drawn as `ablations.svg` below
+`benchmarks/results`. `--table` trains nothing.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from adrec.output import new_file
+from adrec.params import load
+from benchmarks import ablations_picture, protocol, sweep
+from benchmarks.protocol import Recipe
+from benchmarks.record import RESULTS
+from benchmarks.spread import shown
+
+SEEDS = 3
+DATASETS = ("ml-100k", "baby")
+PARAMS = Path("params.yaml")
+METRICS = ("HR@20", "NDCG@20")
+BASE = "adrec"
+SCALES = {0.0: "scale-0", 0.001: BASE, 0.01: "scale-0.01", 0.1: "scale-0.1", 1.0: "scale-1"}  # lambda
+
+Values = dict[int, float]  # by seed, in per cent
+
+
+def recipes(params: Mapping[str, Any]) -> dict[str, Recipe]:
+    """Every variant beside what its row is called; the original comes first."""
+    base = protocol.adrec(BASE, params)
+    decay = replace(params["warmup"], **protocol.OPTIMISATION, freeze="decay")
+
+    def variant(name: str, **model: Any) -> Recipe:
+        return protocol.adrec(name, params, **model)
+
+    return {
+        "ADRec": base,
+        "without pre-training": replace(base, name="without-pretrain", pretrain=None),
+        "without warm-up": replace(base, name="without-warmup", warmup=None),
+        "released decay for the freeze": replace(base, name="decay", warmup=decay),
+        **{
+            f"lambda = {scale:g}{' (CE and MSE without noise)' * (scale == 0)}": variant(name, conditioning_scale=scale)
+            for scale, name in SCALES.items()
+            if name != BASE
+        },
+        "T = 8": variant("8-steps", diffusion_steps=8),
+        "T = 1": variant("1-step", diffusion_steps=1),
+        "stage 1 alone": protocol.stage_one("stage-1", params),
+        "stage 1 alone, four blocks": protocol.stage_one("stage-1-four-blocks", params, encoder_blocks=4),
+    }
+
+
+def values(by_seed: Mapping[int, Mapping[str, Any]], metric: str) -> Values:
+    """The metric by seed, in per cent."""
+    return {seed: 100 * by_seed[seed]["metrics"][metric] for seed in sorted(by_seed)}
+
+
+def differences(variant: Values, base: Values) -> Values:
+    """Variant less base, of the seeds that both have."""
+    return {seed: value - base[seed] for seed, value in variant.items() if seed in base}
+
+
+def summary(found: sweep.Figures, titles: Mapping[str, str]) -> dict[str, dict[str, dict[str, dict[str, Values]]]]:
+    """Values and differences from the original by dataset, title of the variant, and metric."""
+    return {
+        dataset: {
+            title: {
+                metric: {
+                    "values": (own := values(found[dataset, name], metric)),
+                    "differences": differences(own, values(found[dataset, BASE], metric)),
+                }
+                for metric in METRICS
+            }
+            for name, title in titles.items()
+        }
+        for dataset in dict.fromkeys(dataset for dataset, _ in found)
+    }
+
+
+def table(of_dataset: Mapping[str, Mapping[str, Mapping[str, Values]]]) -> str:
+    """The variants on one dataset as Markdown."""
+    titles = " | ".join(f"{metric} (seeds) | difference" for metric in METRICS)
+    lines = [f"| variant | {titles} |", "|---" * (1 + 2 * len(METRICS)) + "|"]
+    for place, (title, metrics) in enumerate(of_dataset.items()):
+        cells = (
+            f"{shown(list(metric['values'].values()))} | "
+            f"{shown(list(metric['differences'].values()), '+') if place else ''}"
+            for metric in metrics.values()
+        )
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def steps_table(found: sweep.Figures, dataset: str) -> str:
+    """What lambda and the number of reverse steps of the same network do to NDCG@20, and what it is as a denoiser."""
+    lines = [
+        "| lambda | NDCG@20 in all steps | in 8 | in 1 | same top 20 in 8 | in 1 | MSE | of answering zero |",
+        "|---" * 8 + "|",
+    ]
+    for scale, name in SCALES.items():
+        runs = list(found[dataset, name].values())
+        if not runs:
+            continue
+        cells = [100 * fmean(run["metrics"]["NDCG@20"] for run in runs)]
+        for figure in ("NDCG@20", "overlap"):
+            cells += [100 * fmean(run["reverse_steps"][steps][figure] for run in runs) for steps in ("8", "1")]
+        errors = [fmean(run["denoising"][key] for run in runs) for key in ("mse", "mse_of_zero")]
+        texts = [f"{cell:.2f}" for cell in cells] + [f"{error:.4f}" for error in errors]
+        lines.append(f"| {scale:g} | {' | '.join(texts)} |")
+    return "\n".join(lines)
+
+
+def report(found: sweep.Figures, titles: Mapping[str, str]) -> str:
+    """All tables as Markdown."""
+    return "\n\n".join(
+        f"### {dataset}\n\n{table(variants)}\n\n{steps_table(found, dataset)}"
+        for dataset, variants in summary(found, titles).items()
+    )
+
+
+def write(found: sweep.Figures, titles: Mapping[str, str], folder: Path = RESULTS) -> list[Path]:
+    """Write the tables, the values by seed, and the picture."""
+    figures = summary(found, titles)
+    contents = {"ablations.md": report(found, titles), "ablations.json": json.dumps(figures, indent=2)}
+    for name, content in contents.items():
+        with new_file(folder / name) as unfinished:
+            unfinished.write_text(content + "\n")
+    with new_file(folder / "ablations.svg") as unfinished:
+        ablations_picture.draw(figures, unfinished)
+    return [folder / name for name in (*contents, "ablations.svg")]
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the benchmark."""
+    variants = recipes(load(PARAMS))
+    chosen = list(variants.values())
+    options = sweep.command_line(__doc__, chosen, DATASETS, SEEDS).parse_args(words)
+    found = sweep.carry_out(chosen, options)
+    if options.epochs:
+        return  # nothing to compare
+    titles = {recipe.name: title for title, recipe in variants.items()}
+    print(report(found, titles))
+    print("written to", *write(found, titles))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""What is measured of a trained network: its ranks of the test items, and what ADRec's diffusion has to do with them.
+
+Legend: R rows of W packed tokens, M of them real, D width; S of the T steps of the reverse process.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adrec import config, losses
+from adrec.batches import shuffled
+from adrec.metrics import means, overlap
+from adrec.model import ADRec, Network
+from adrec.ranking import Scorer, network_scorer, rank_and_recommend
+from adrec.sequences import Dataset, Histories
+
+CUTOFFS = (5, 10, 20)
+TOP = 20
+FEWER_STEPS = (8, 1)
+BATCH_SIZE = 512
+
+
+def measure(network: Network, data: Dataset, model: config.Model, device: torch.device) -> dict[str, Any]:
+    """Test metrics and, of an ADRec, those in fewer reverse steps and the error of its denoiser.
+
+    Args:
+        network: in evaluation mode, on `device`.
+        data: its test targets are ranked among the whole catalogue, history not excluded.
+        model: the network's configuration.
+        device: where the network is.
+
+    Raises:
+        FloatingPointError: a score is not finite.
+    """
+    scorer = finite_scorer(network, model.max_length, device)
+    ranks, top = rank_and_recommend(scorer, *data.questions("test"), exclude_history=False, k=TOP)
+    figures: dict[str, Any] = {"metrics": means(ranks, CUTOFFS)}
+    if isinstance(network, ADRec):
+        fewer = [steps for steps in FEWER_STEPS if steps < model.diffusion_steps]
+        figures["reverse_steps"] = {str(steps): in_steps(network, steps, data, model, device, top) for steps in fewer}
+        figures["denoising"] = denoising(network, data, model, device)
+    return figures
+
+
+def finite_scorer(network: Network, max_length: int, device: torch.device) -> Scorer:
+    """What `network_scorer` gives, where it is a number: nothing ranks above a target whose score is none."""
+    scorer = network_scorer(network, max_length, device)
+
+    def score(histories: Histories, users: np.ndarray) -> Tensor:
+        scores_BV = scorer(histories, users)
+        if not bool(scores_BV.isfinite().all()):
+            raise FloatingPointError("a score is not finite: training diverged; try a smaller learning rate")
+        return scores_BV
+
+    return score
+
+
+def in_steps(
+    network: ADRec, steps: int, data: Dataset, model: config.Model, device: torch.device, everything_UK: np.ndarray
+) -> dict[str, float]:
+    """HR and NDCG in `steps` reverse steps, and the share of the best items in all steps that are named again."""
+    scorer = finite_scorer(network.in_steps(steps), model.max_length, device)
+    ranks, top_UK = rank_and_recommend(scorer, *data.questions("test"), exclude_history=False, k=TOP)
+    network.in_steps(model.diffusion_steps)
+    return {**means(ranks, [TOP]), "overlap": float(overlap(everything_UK, top_UK).mean())}
+
+
+@torch.no_grad()
+def denoising(network: ADRec, data: Dataset, model: config.Model, device: torch.device) -> dict[str, float]:
+    """Mean squared error of the denoised embeddings at random noise levels, and that of answering zero.
+
+    Over all users with their test items, in evaluation mode; both are means over users of means over tokens.
+    """
+    torch.manual_seed(model.seed)
+    totals: dict[str, float] = {"mse": 0.0, "mse_of_zero": 0.0}
+    for batch in shuffled(data.histories, model.max_length, BATCH_SIZE, np.random.default_rng(model.seed)):
+        batch = batch.to(device)
+        real_RW = batch.real_RW
+        shares_M = batch.shares_RW[real_RW]
+        clean_MD = network.item_embedding(batch.targets_RW[real_RW])
+        zero = losses.denoising(torch.zeros_like(clean_MD), clean_MD, shares_M)
+        users = float(shares_M.sum())
+        totals["mse"] += users * float(network.losses(batch)["mse"])
+        totals["mse_of_zero"] += users * float(zero)
+    return {name: total / len(data.histories) for name, total in totals.items()}

@@ -1,0 +1,193 @@
+"""One run of the paper's protocol (its Table 2): train a recipe on a dataset with a seed, measure it on the test items.
+
+Leave-one-out for every user, the whole catalogue ranked, history not excluded. What the paper leaves open is as in its
+released code, with one exception: of the epochs evaluated, the one with the best validation NDCG@20 is tested.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adrec import config, stages
+from adrec.checkpoint import Checkpoint
+from adrec.fit import Epoch, derived_seed
+from adrec.model import NETWORKS, SASREC_STD, Network
+from adrec.sequences import Dataset
+from benchmarks import measurement
+from benchmarks.runs import digest
+
+OPTIMISATION = {"batch_size": 512, "learning_rate": 1e-3, "weight_decay": 1e-5}
+STOPPING = {"epochs": 200, "evaluate_every": 5, "patience": 4}
+CACHE = Path("artifacts/protocol")
+
+# What stage 1 does not have: recipes that differ in nothing else share their first stage.
+ONLY_IN_ADREC = {"denoiser_blocks", "schedule", "diffusion_steps", "conditioning_scale"}
+
+# Options of the model that came after the first results, at the values that say what those were made with.
+SINCE: dict[str, Any] = {}
+
+Watch = Callable[[str, Epoch], None]  # told of each epoch and its stage
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained and tested.
+
+    Attributes:
+        name: of the recipe's results.
+        model: the architecture; its seed is replaced by that of the run.
+        pretrain: stage 1; None to draw the item embeddings as stage 1 does before it learns.
+        warmup: stage 2, or None to go without.
+        finetune: stage 3; None to test the network of stage 1.
+    """
+
+    name: str
+    model: config.Model
+    pretrain: config.Pretrain | None
+    warmup: config.Warmup | None
+    finetune: config.Finetune | None
+
+    @property
+    def network(self) -> str:
+        """The name in `NETWORKS` of the network that is tested."""
+        return "adrec" if self.finetune else "sasrec"
+
+    def configuration(self) -> dict[str, Any]:
+        """All that the outcome follows from, as plain values, but for data and seed."""
+        sections = {
+            "model": self.model,
+            "pretrain": self.pretrain,
+            "warmup": self.warmup,
+            "finetune": self.finetune,
+        }
+        plain = {name: section.as_dict() for name, section in sections.items() if section}
+        plain["model"] = {
+            key: value
+            for key, value in plain["model"].items()
+            if key not in ("seed", "device") and (key, value) not in SINCE.items()
+        }
+        return plain
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A stage at its end.
+
+    Attributes:
+        weights: those tested or handed on, by name.
+        moments: Adam's, by parameter name.
+        record: what is told of the stage: epochs run, the best of them, its validation metrics, CPU seconds.
+    """
+
+    weights: dict[str, Tensor]
+    moments: dict[str, dict[str, Tensor]]
+    record: dict[str, Any]
+
+
+def adrec(name: str, params: Mapping[str, Any], **model: Any) -> Recipe:
+    """All three stages with the protocol's options, on the architecture of `params.yaml` with the changes given."""
+    return Recipe(
+        name=name,
+        model=replace(params["model"], **model),
+        pretrain=replace(params["pretrain"], **OPTIMISATION, **STOPPING),
+        warmup=replace(params["warmup"], **OPTIMISATION),
+        finetune=replace(params["finetune"], **OPTIMISATION, **STOPPING),
+    )
+
+
+def stage_one(name: str, params: Mapping[str, Any], **model: Any) -> Recipe:
+    """The first stage alone, tested as a recommender."""
+    return replace(adrec(name, params, **model), warmup=None, finetune=None)
+
+
+def shortened(recipe: Recipe, epochs: int) -> Recipe:
+    """The recipe with at most `epochs` epochs a stage, the last of them evaluated, under a name of its own."""
+    return replace(
+        recipe,
+        name=f"{recipe.name}-{epochs}-epochs",
+        pretrain=recipe.pretrain and replace(recipe.pretrain, epochs=epochs),
+        warmup=recipe.warmup and replace(recipe.warmup, epochs=min(epochs, recipe.warmup.epochs)),
+        finetune=recipe.finetune and replace(recipe.finetune, epochs=epochs),
+    )
+
+
+def run(recipe: Recipe, data: Dataset, seed: int, watch: Watch, cache: Path = CACHE) -> dict[str, Any]:
+    """Train and test; returns the figures as plain values.
+
+    Raises:
+        FloatingPointError: training diverges, or a score is not finite.
+    """
+    model = replace(recipe.model, seed=seed)
+    trained: dict[str, Trained] = {}
+    weights = drawn_embeddings(model, len(data.catalogue))
+    if recipe.pretrain:
+        trained["pretrain"] = first_stage(recipe.pretrain, data, model, watch, cache)
+        weights = trained["pretrain"].weights
+    if recipe.finetune:
+        weights = stages.embeddings_of(weights)
+        moments: dict[str, dict[str, Tensor]] = {}
+        if recipe.warmup:
+            trained["warmup"] = learn(stages.warmup_stage(recipe.warmup), data, model, weights, moments, watch)
+            weights, moments = trained["warmup"].weights, trained["warmup"].moments
+        trained["finetune"] = learn(stages.finetune_stage(recipe.finetune), data, model, weights, moments, watch)
+        weights = trained["finetune"].weights
+    network = built(recipe.network, model, len(data.catalogue), weights)
+    figures = measurement.measure(network, data, model, stages.choose_device(model.device))
+    return {**figures, "stages": {name: stage.record for name, stage in trained.items()}}
+
+
+def drawn_embeddings(model: config.Model, num_items: int) -> dict[str, Tensor]:
+    """Item embeddings that nothing was learned into, from the distribution that stage 1 begins with."""
+    generator = torch.Generator().manual_seed(derived_seed(model.seed, "drawn", 0))
+    return {stages.ITEM_EMBEDDING: SASREC_STD * torch.randn(num_items + 1, model.dimension, generator=generator)}
+
+
+def first_stage(
+    options: config.Pretrain, data: Dataset, model: config.Model, watch: Watch, cache: Path = CACHE
+) -> Trained:
+    """Stage 1, trained once for all recipes that share it: its checkpoint is kept below `cache`."""
+    alike = Recipe("", model, options, None, None).configuration()
+    alike["model"] = {key: value for key, value in alike["model"].items() if key not in ONLY_IN_ADREC}
+    key = digest({"data": data.about["data_hash"], "seed": model.seed, **alike})
+    folder = cache / f"pretrain-{key[:16]}"
+    if not folder.exists():
+        done = learn(stages.pretrain_stage(options), data, model, {}, {}, watch)
+        Checkpoint(done.weights, {}, {"seed": model.seed, "record": done.record, **alike}).write(folder)
+    kept = Checkpoint.read(folder)
+    return Trained(kept.weights, {}, kept.about["record"])
+
+
+def learn(
+    stage: stages.Stage,
+    data: Dataset,
+    model: config.Model,
+    weights: dict[str, Tensor],
+    moments: dict[str, dict[str, Tensor]],
+    watch: Watch,
+) -> Trained:
+    """Train `stage` from its beginning to its end."""
+    start = time.process_time()
+    learner = stages.begin(stage, model, len(data.catalogue), weights, moments)
+    for epoch in stages.train(stage, learner, data, model):
+        watch(stage.name, epoch)
+    best = learner.best_epoch or len(learner.log)
+    record = {
+        "epochs": len(learner.log),
+        "best_epoch": best,
+        "validation": learner.log[best - 1].validation,
+        "losses": learner.log[best - 1].losses,
+        "cpu_seconds": round(time.process_time() - start, 1),
+    }
+    return Trained(learner.weights(), stages.moments(learner), record)
+
+
+def built(name: str, model: config.Model, num_items: int, weights: dict[str, Tensor]) -> Network:
+    """The network with these weights, in evaluation mode on the device of `model`."""
+    network = NETWORKS[name](model, num_items)
+    network.load_state_dict(weights)
+    return network.to(stages.choose_device(model.device)).eval()

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal, cast
 
+from adrec import config
 from adrec.output import new_file
 from adrec.params import load
 from benchmarks import ablations_picture, protocol, sweep
@@ -28,31 +29,63 @@ METRICS = ("HR@20", "NDCG@20")
 BASE = "adrec"
 SCALES = {0.0: "scale-0", 0.001: BASE, 0.01: "scale-0.01", 0.1: "scale-0.1", 1.0: "scale-1"}  # lambda
 
+# The pieces with which the denoiser has something to do (docs/findings.md).
+REAL_DIFFUSION = {
+    "latent": "standardised",
+    "levels": "half_from_noise",
+    "conditioning": "projected_sum",
+    "output": "linear",
+}
+
 Values = dict[int, float]  # by seed, in per cent
 
 
 def recipes(params: Mapping[str, Any]) -> dict[str, Recipe]:
     """Every variant beside what its row is called; the original comes first."""
     base = protocol.adrec(BASE, params)
-    decay = replace(params["warmup"], **protocol.OPTIMISATION, freeze="decay")
+    warmup, finetune = params["warmup"], cast(config.Finetune, base.finetune)
 
     def variant(name: str, **model: Any) -> Recipe:
         return protocol.adrec(name, params, **model)
 
+    def combined(name: Literal["mean", "pcgrad"]) -> Recipe:
+        stage_2 = replace(warmup, **protocol.OPTIMISATION, gradients=name)
+        return replace(base, name=f"gradients-{name}", warmup=stage_2, finetune=replace(finetune, gradients=name))
+
     return {
         "ADRec": base,
-        "without pre-training": replace(base, name="without-pretrain", pretrain=None),
         "without warm-up": replace(base, name="without-warmup", warmup=None),
-        "released decay for the freeze": replace(base, name="decay", warmup=decay),
+        "without pre-training": replace(base, name="without-pretrain", pretrain=None),
+        "without MSE": variant("without-mse", denoising_weight=0.0),
+        "without encoder (CAM)": replace(variant("without-encoder", encoder_blocks=0), first=base.model),
+        "perceptron as denoiser": variant("perceptron", denoiser="perceptron"),
+        "positions in stage 1": replace(
+            base, name="positions-in-stage-1", first=replace(base.model, positions="learned")
+        ),
+        "positions in all stages": variant("positions", positions="learned"),
+        "released decay for the freeze": replace(
+            base, name="decay", warmup=replace(warmup, **protocol.OPTIMISATION, freeze="decay")
+        ),
+        "padding seen (sink)": variant("sink", attention="sink"),
+        "mean of the gradients": combined("mean"),
+        "PCGrad": combined("pcgrad"),
+        "cross-attention": variant("cross-attention", conditioning="cross_attention"),
+        "geodesic noise": variant("geodesic", noise="geodesic"),
+        "cosine schedule": variant("cosine", schedule="cosine"),
+        "square-root schedule": variant("square-root", schedule="square_root"),
         **{
             f"lambda = {scale:g}{' (CE and MSE without noise)' * (scale == 0)}": variant(name, conditioning_scale=scale)
             for scale, name in SCALES.items()
             if name != BASE
         },
-        "T = 8": variant("8-steps", diffusion_steps=8),
-        "T = 1": variant("1-step", diffusion_steps=1),
+        "products in float32": variant("float32", precision="float32"),
         "stage 1 alone": protocol.stage_one("stage-1", params),
         "stage 1 alone, four blocks": protocol.stage_one("stage-1-four-blocks", params, encoder_blocks=4),
+        "SASRec+ (positions)": protocol.stage_one("sasrec-plus", params, positions="learned"),
+        "SASRec+ with four blocks": protocol.stage_one(
+            "sasrec-plus-four-blocks", params, positions="learned", encoder_blocks=4
+        ),
+        "real diffusion": variant("real-diffusion", **REAL_DIFFUSION),
     }
 
 

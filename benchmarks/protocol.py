@@ -16,17 +16,21 @@ from torch import Tensor
 from adrec import config, stages
 from adrec.checkpoint import Checkpoint
 from adrec.fit import Epoch, derived_seed
-from adrec.model import NETWORKS, SASREC_STD, Network
+from adrec.model import EMBEDDING_STD, NETWORKS, Network
 from adrec.sequences import Dataset
 from benchmarks import measurement
 from benchmarks.runs import digest
 
+PRECISION = "bfloat16"  # of the products; a recipe in float32 tells what that costs
 OPTIMISATION = {"batch_size": 512, "learning_rate": 1e-3, "weight_decay": 1e-5}
 STOPPING = {"epochs": 200, "evaluate_every": 5, "patience": 4}
 CACHE = Path("artifacts/protocol")
 
 # What stage 1 does not have: recipes that differ in nothing else share their first stage.
-ONLY_IN_ADREC = {"denoiser_blocks", "schedule", "diffusion_steps", "conditioning_scale"}
+ONLY_IN_ADREC = {
+    "denoiser_blocks", "schedule", "diffusion_steps", "noise", "latent", "levels", "conditioning",
+    "conditioning_scale", "denoiser", "output", "denoising_weight",
+}  # fmt: skip
 
 # Options of the model that came after the first results, at the values that say what those were made with.
 SINCE: dict[str, Any] = {}
@@ -41,6 +45,7 @@ class Recipe:
     Attributes:
         name: of the recipe's results.
         model: the architecture; its seed is replaced by that of the run.
+        first: that of stage 1, where it is another.
         pretrain: stage 1; None to draw the item embeddings as stage 1 does before it learns.
         warmup: stage 2, or None to go without.
         finetune: stage 3; None to test the network of stage 1.
@@ -51,6 +56,7 @@ class Recipe:
     pretrain: config.Pretrain | None
     warmup: config.Warmup | None
     finetune: config.Finetune | None
+    first: config.Model | None = None
 
     @property
     def network(self) -> str:
@@ -59,19 +65,18 @@ class Recipe:
 
     def configuration(self) -> dict[str, Any]:
         """All that the outcome follows from, as plain values, but for data and seed."""
-        sections = {
-            "model": self.model,
-            "pretrain": self.pretrain,
-            "warmup": self.warmup,
-            "finetune": self.finetune,
+        models = {"model": self.model, "first": self.first}
+        sections = {"pretrain": self.pretrain, "warmup": self.warmup, "finetune": self.finetune}
+        return {
+            **{name: _outcome(model) for name, model in models.items() if model},
+            **{name: section.as_dict() for name, section in sections.items() if section},
         }
-        plain = {name: section.as_dict() for name, section in sections.items() if section}
-        plain["model"] = {
-            key: value
-            for key, value in plain["model"].items()
-            if key not in ("seed", "device") and (key, value) not in SINCE.items()
-        }
-        return plain
+
+
+def _outcome(model: config.Model) -> dict[str, Any]:
+    """The options that the outcome follows from, but for the seed and those at what they were before they were."""
+    plain = model.as_dict().items()
+    return {key: value for key, value in plain if key not in ("seed", "device") and (key, value) not in SINCE.items()}
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ def adrec(name: str, params: Mapping[str, Any], **model: Any) -> Recipe:
     """All three stages with the protocol's options, on the architecture of `params.yaml` with the changes given."""
     return Recipe(
         name=name,
-        model=replace(params["model"], **model),
+        model=replace(params["model"], **{"precision": PRECISION, **model}),
         pretrain=replace(params["pretrain"], **OPTIMISATION, **STOPPING),
         warmup=replace(params["warmup"], **OPTIMISATION),
         finetune=replace(params["finetune"], **OPTIMISATION, **STOPPING),
@@ -122,11 +127,11 @@ def run(recipe: Recipe, data: Dataset, seed: int, watch: Watch, cache: Path = CA
     Raises:
         FloatingPointError: training diverges, or a score is not finite.
     """
-    model = replace(recipe.model, seed=seed)
+    model, first = (replace(architecture, seed=seed) for architecture in (recipe.model, recipe.first or recipe.model))
     trained: dict[str, Trained] = {}
     weights = drawn_embeddings(model, len(data.catalogue))
     if recipe.pretrain:
-        trained["pretrain"] = first_stage(recipe.pretrain, data, model, watch, cache)
+        trained["pretrain"] = first_stage(recipe.pretrain, data, first, watch, cache)
         weights = trained["pretrain"].weights
     if recipe.finetune:
         weights = stages.embeddings_of(weights)
@@ -144,7 +149,7 @@ def run(recipe: Recipe, data: Dataset, seed: int, watch: Watch, cache: Path = CA
 def drawn_embeddings(model: config.Model, num_items: int) -> dict[str, Tensor]:
     """Item embeddings that nothing was learned into, from the distribution that stage 1 begins with."""
     generator = torch.Generator().manual_seed(derived_seed(model.seed, "drawn", 0))
-    return {stages.ITEM_EMBEDDING: SASREC_STD * torch.randn(num_items + 1, model.dimension, generator=generator)}
+    return {stages.ITEM_EMBEDDING: EMBEDDING_STD * torch.randn(num_items + 1, model.dimension, generator=generator)}
 
 
 def first_stage(

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from adrec import config
 from adrec.output import new_file
@@ -43,50 +43,60 @@ Values = dict[int, float]  # by seed, in per cent
 def recipes(params: Mapping[str, Any]) -> dict[str, Recipe]:
     """Every variant beside what its row is called; the original comes first."""
     base = protocol.adrec(BASE, params)
-    warmup, finetune = params["warmup"], cast(config.Finetune, base.finetune)
-
-    def variant(name: str, **model: Any) -> Recipe:
-        return protocol.adrec(name, params, **model)
-
-    def combined(name: Literal["mean", "pcgrad"]) -> Recipe:
-        stage_2 = replace(warmup, **protocol.OPTIMISATION, gradients=name)
-        return replace(base, name=f"gradients-{name}", warmup=stage_2, finetune=replace(finetune, gradients=name))
-
     return {
         "ADRec": base,
-        "without warm-up": replace(base, name="without-warmup", warmup=None),
-        "without pre-training": replace(base, name="without-pretrain", pretrain=None),
-        "without MSE": variant("without-mse", denoising_weight=0.0),
-        "without encoder (CAM)": replace(variant("without-encoder", encoder_blocks=0), first=base.model),
-        "perceptron as denoiser": variant("perceptron", denoiser="perceptron"),
-        "positions in stage 1": replace(
-            base, name="positions-in-stage-1", first=replace(base.model, positions="learned")
-        ),
-        "positions in all stages": variant("positions", positions="learned"),
-        "released decay for the freeze": replace(
-            base, name="decay", warmup=replace(warmup, **protocol.OPTIMISATION, freeze="decay")
-        ),
-        "padding seen (sink)": variant("sink", attention="sink"),
-        "mean of the gradients": combined("mean"),
-        "PCGrad": combined("pcgrad"),
-        "cross-attention": variant("cross-attention", conditioning="cross_attention"),
-        "geodesic noise": variant("geodesic", noise="geodesic"),
-        "cosine schedule": variant("cosine", schedule="cosine"),
-        "square-root schedule": variant("square-root", schedule="square_root"),
+        **without(base),
+        **changed(base, params),
         **{
-            f"lambda = {scale:g}{' (CE and MSE without noise)' * (scale == 0)}": variant(name, conditioning_scale=scale)
+            f"lambda = {scale:g}{' (CE and MSE without noise)' * (scale == 0)}": base.varied(
+                name, conditioning_scale=scale
+            )
             for scale, name in SCALES.items()
             if name != BASE
         },
-        "products in float32": variant("float32", precision="float32"),
         "stage 1 alone": protocol.stage_one("stage-1", params),
-        "stage 1 alone, four blocks": protocol.stage_one("stage-1-four-blocks", params, encoder_blocks=4),
-        "SASRec+ (positions)": protocol.stage_one("sasrec-plus", params, positions="learned"),
-        "SASRec+ with four blocks": protocol.stage_one(
+        "SASRec+": protocol.stage_one("sasrec-plus", params, positions="learned"),
+        "SASRec+, four blocks": protocol.stage_one(
             "sasrec-plus-four-blocks", params, positions="learned", encoder_blocks=4
         ),
-        "real diffusion": variant("real-diffusion", **REAL_DIFFUSION),
     }
+
+
+def without(base: Recipe) -> dict[str, Recipe]:
+    """The paper's own five (its Table 4)."""
+    return {
+        "without warm-up": replace(base, name="without-warmup", warmup=None),
+        "without pre-training": replace(base, name="without-pretrain", pretrain=None),
+        "without MSE": base.varied("without-mse", denoising_weight=0.0),
+        "without the causal attention module": base.varied("without-encoder", encoder_blocks=0),
+        "MLP as denoiser": base.varied("mlp", denoiser="perceptron"),
+    }
+
+
+def changed(base: Recipe, params: Mapping[str, Any]) -> dict[str, Recipe]:
+    """What paper and released code do differently or leave out."""
+    decay = replace(params["warmup"], **protocol.OPTIMISATION, freeze="decay")
+    return {
+        "learned positions after stage 1": base.varied("positions", positions="learned"),
+        "learned positions in all stages": protocol.adrec("positions-throughout", params, positions="learned"),
+        "the released code's padding (sink)": protocol.adrec("sink", params, attention="sink"),
+        "the released code's decay for the freeze": replace(base, name="decay", warmup=decay),
+        "PCGrad": combined(base, "pcgrad"),
+        "cross-attention": base.varied("cross-attention", conditioning="cross_attention"),
+        "geodesic noise": base.varied("geodesic", noise="geodesic"),
+        "T = 8": base.varied("8-steps", diffusion_steps=8),
+        "T = 1": base.varied("1-step", diffusion_steps=1),
+    }
+
+
+def combined(base: Recipe, gradients: Literal["sum", "mean", "pcgrad"]) -> Recipe:
+    """The recipe with another way to make one gradient of those of the two losses."""
+    return replace(
+        base,
+        name=gradients,
+        warmup=base.warmup and replace(base.warmup, gradients=gradients),
+        finetune=base.finetune and replace(base.finetune, gradients=gradients),
+    )
 
 
 def values(by_seed: Mapping[int, Mapping[str, Any]], metric: str) -> Values:

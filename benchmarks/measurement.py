@@ -74,15 +74,14 @@ def denoising(network: ADRec, data: Dataset, model: config.Model, device: torch.
     Over all users with their test items, in evaluation mode; both are means over users of means over tokens.
     """
     torch.manual_seed(model.seed)
+    random = np.random.default_rng(model.seed)
     weight, network.denoising_weight = network.denoising_weight, 1.0
     totals: dict[str, float] = {"mse": 0.0, "mse_of_zero": 0.0}
-    for batch in shuffled(
-        data.histories, model.max_length, BATCH_SIZE, np.random.default_rng(model.seed), lead=network.padding.lead
-    ):
+    for batch in shuffled(data.histories, model.max_length, BATCH_SIZE, random, lead=network.padding.lead):
         batch = batch.to(device)
         clean_MD = network.clean(batch.targets_M)
         zero = losses.denoising(torch.zeros_like(clean_MD), clean_MD, batch.shares_M)
-        users = batch.part.users
+        users = len(batch.layout.lengths_B)
         totals["mse"] += users * float(network.losses(batch)["mse"])
         totals["mse_of_zero"] += users * float(zero)
     network.denoising_weight = weight

@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from adrec import config, stages
 from adrec.checkpoint import Checkpoint
-from adrec.fit import Epoch, derived_seed
-from adrec.model import EMBEDDING_STD, NETWORKS, Network
+from adrec.fit import Epoch
+from adrec.model import NETWORKS, Network
 from adrec.sequences import Dataset
 from benchmarks import measurement
 from benchmarks.runs import digest
@@ -25,12 +24,6 @@ PRECISION = "bfloat16"  # of the products; a recipe in float32 tells what that c
 OPTIMISATION = {"batch_size": 512, "learning_rate": 1e-3, "weight_decay": 1e-5}
 STOPPING = {"epochs": 200, "evaluate_every": 5, "patience": 4}
 CACHE = Path("artifacts/protocol")
-
-# What stage 1 does not have: recipes that differ in nothing else share their first stage.
-ONLY_IN_ADREC = {
-    "denoiser_blocks", "schedule", "diffusion_steps", "noise", "latent", "levels", "conditioning",
-    "conditioning_scale", "denoiser", "output", "denoising_weight",
-}  # fmt: skip
 
 # Options of the model that came after the first results, at the values that say what those were made with.
 SINCE: dict[str, Any] = {}
@@ -44,14 +37,15 @@ class Recipe:
 
     Attributes:
         name: of the recipe's results.
-        model: the architecture; its seed is replaced by that of the run.
-        first: that of stage 1, where it is another.
-        pretrain: stage 1; None to draw the item embeddings as stage 1 does before it learns.
+        first: the architecture of stage 1; recipes that agree on it share their first stage.
+        model: that of the later stages. The seeds of both are replaced by that of the run.
+        pretrain: stage 1; None to begin with random item embeddings.
         warmup: stage 2, or None to go without.
         finetune: stage 3; None to test the network of stage 1.
     """
 
     name: str
+    first: config.Model
     model: config.Model
     pretrain: config.Pretrain | None
     warmup: config.Warmup | None
@@ -65,18 +59,25 @@ class Recipe:
 
     def configuration(self) -> dict[str, Any]:
         """All that the outcome follows from, as plain values, but for data and seed."""
-        models = {"model": self.model, "first": self.first}
-        sections = {"pretrain": self.pretrain, "warmup": self.warmup, "finetune": self.finetune}
+        stages = {"pretrain": self.pretrain, "warmup": self.warmup, "finetune": self.finetune}
         return {
-            **{name: _outcome(model) for name, model in models.items() if model},
-            **{name: section.as_dict() for name, section in sections.items() if section},
+            **({"first": architecture(self.first)} if self.pretrain else {}),
+            **({"model": architecture(self.model)} if self.finetune else {}),
+            **{name: options.as_dict() for name, options in stages.items() if options},
         }
 
+    def varied(self, name: str, **model: Any) -> "Recipe":
+        """The same first stage and, after it, the changes of the architecture given."""
+        return replace(self, name=name, model=replace(self.model, **model))
 
-def _outcome(model: config.Model) -> dict[str, Any]:
-    """The options that the outcome follows from, but for the seed and those at what they were before they were."""
-    plain = model.as_dict().items()
-    return {key: value for key, value in plain if key not in ("seed", "device") and (key, value) not in SINCE.items()}
+
+def architecture(model: config.Model) -> dict[str, Any]:
+    """What a network's outcome follows from, as plain values, but for the seed."""
+    return {
+        key: value
+        for key, value in model.as_dict().items()
+        if key not in ("seed", "device") and (key, value) not in SINCE.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,11 @@ class Trained:
 
 def adrec(name: str, params: Mapping[str, Any], **model: Any) -> Recipe:
     """All three stages with the protocol's options, on the architecture of `params.yaml` with the changes given."""
+    changed = replace(params["model"], **model)
     return Recipe(
         name=name,
-        model=replace(params["model"], **{"precision": PRECISION, **model}),
+        first=changed,
+        model=changed,
         pretrain=replace(params["pretrain"], **OPTIMISATION, **STOPPING),
         warmup=replace(params["warmup"], **OPTIMISATION),
         finetune=replace(params["finetune"], **OPTIMISATION, **STOPPING),
@@ -127,38 +130,32 @@ def run(recipe: Recipe, data: Dataset, seed: int, watch: Watch, cache: Path = CA
     Raises:
         FloatingPointError: training diverges, or a score is not finite.
     """
-    model, first = (replace(architecture, seed=seed) for architecture in (recipe.model, recipe.first or recipe.model))
+    first, model = replace(recipe.first, seed=seed), replace(recipe.model, seed=seed)
     trained: dict[str, Trained] = {}
-    weights = drawn_embeddings(model, len(data.catalogue))
+    weights: dict[str, Tensor] = {}
     if recipe.pretrain:
         trained["pretrain"] = first_stage(recipe.pretrain, data, first, watch, cache)
         weights = trained["pretrain"].weights
     if recipe.finetune:
-        weights = stages.embeddings_of(weights)
+        weights = stages.embeddings_of(weights) if recipe.pretrain else {}
         moments: dict[str, dict[str, Tensor]] = {}
         if recipe.warmup:
             trained["warmup"] = learn(stages.warmup_stage(recipe.warmup), data, model, weights, moments, watch)
             weights, moments = trained["warmup"].weights, trained["warmup"].moments
         trained["finetune"] = learn(stages.finetune_stage(recipe.finetune), data, model, weights, moments, watch)
         weights = trained["finetune"].weights
-    network = built(recipe.network, model, len(data.catalogue), weights)
-    figures = measurement.measure(network, data, model, stages.choose_device(model.device))
+    tested = model if recipe.finetune else first
+    network = built(recipe.network, tested, len(data.catalogue), weights)
+    figures = measurement.measure(network, data, tested, stages.choose_device(tested.device))
     return {**figures, "stages": {name: stage.record for name, stage in trained.items()}}
-
-
-def drawn_embeddings(model: config.Model, num_items: int) -> dict[str, Tensor]:
-    """Item embeddings that nothing was learned into, from the distribution that stage 1 begins with."""
-    generator = torch.Generator().manual_seed(derived_seed(model.seed, "drawn", 0))
-    return {stages.ITEM_EMBEDDING: EMBEDDING_STD * torch.randn(num_items + 1, model.dimension, generator=generator)}
 
 
 def first_stage(
     options: config.Pretrain, data: Dataset, model: config.Model, watch: Watch, cache: Path = CACHE
 ) -> Trained:
     """Stage 1, trained once for all recipes that share it: its checkpoint is kept below `cache`."""
-    alike = Recipe("", model, options, None, None).configuration()
-    alike["model"] = {key: value for key, value in alike["model"].items() if key not in ONLY_IN_ADREC}
-    key = digest({"data": data.about["data_hash"], "seed": model.seed, **alike})
+    alike = {"data": data.about["data_hash"], "model": architecture(model), "pretrain": options.as_dict()}
+    key = digest({"seed": model.seed, **alike})
     folder = cache / f"pretrain-{key[:16]}"
     if not folder.exists():
         done = learn(stages.pretrain_stage(options), data, model, {}, {}, watch)

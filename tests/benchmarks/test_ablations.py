@@ -49,7 +49,13 @@ def test_every_variant_differs_from_the_original_and_from_the_others(params: dic
     [
         ("decay", ["warmup.freeze"]),
         ("scale-0", ["model.conditioning_scale"]),
+        ("8-steps", ["model.diffusion_steps"]),
         ("without-mse", ["model.denoising_weight"]),
+        ("without-encoder", ["model.encoder_blocks"]),
+        ("positions", ["model.positions"]),
+        ("positions-throughout", ["first.positions", "model.positions"]),
+        ("sink", ["first.attention", "model.attention"]),
+        ("pcgrad", ["finetune.gradients", "warmup.gradients"]),
     ],
 )
 def test_a_variant_differs_in_its_own_option_alone(

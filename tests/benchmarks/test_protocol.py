@@ -69,7 +69,7 @@ def test_a_whole_recipe_trains_three_stages_and_tells_what_the_diffusion_does(
 def test_what_is_equal_but_for_later_stages_shares_its_first_stage(recipe: Recipe, data: Dataset, cache: Path) -> None:
     protocol.run(recipe, data, 2025, Log(), cache)
     log = Log()
-    other = replace(recipe, model=replace(recipe.model, conditioning_scale=0.5))
+    other = recipe.varied("other", conditioning_scale=0.5)
     protocol.run(other, data, 2025, log, cache)
     assert {stage for stage, _ in log} == {"warmup", "finetune"}
     alone = Log()
@@ -84,7 +84,10 @@ def test_another_first_stage_is_trained_anew(
 ) -> None:
     first = replace(recipe, warmup=None, finetune=None)
     protocol.run(first, data, 2025, Log(), tmp_path)
-    for other, seed in ((replace(first, model=replace(first.model, **changes)), 2025), (first, 1)):
+    for other, seed in (
+        (replace(first, first=replace(first.first, **changes), model=replace(first.model, **changes)), 2025),
+        (first, 1),
+    ):
         log = Log()
         protocol.run(other, data, seed, log, tmp_path)
         assert log == [("pretrain", 1), ("pretrain", 2)]

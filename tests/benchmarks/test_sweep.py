@@ -67,9 +67,9 @@ def test_a_result_of_a_recipe_that_was_changed_since_is_refused(sweep: Sweep, re
     sweep = replace(sweep, datasets=["one"], seeds=[2025], recipes=sweep.recipes[1:])
     sweep.finish(read)
     recipe = sweep.recipes[0]
-    changed = replace(sweep, recipes=[replace(recipe, model=replace(recipe.model, dropout=0.5))])
+    changed = replace(sweep, recipes=[replace(recipe, first=replace(recipe.first, dropout=0.5))])
     for action in (changed.figures, lambda: changed.finish(read)):
-        with pytest.raises(ValueError, match=r"another configuration of stage-1-1-epochs \(model\.dropout\)"):
+        with pytest.raises(ValueError, match=r"another configuration of stage-1-1-epochs \(first\.dropout\)"):
             action()
 
 
@@ -78,7 +78,7 @@ def test_an_option_added_later_leaves_results_valid_at_the_value_they_were_made_
 ) -> None:
     recipe = sweep.recipes[0]
     monkeypatch.setattr(protocol, "SINCE", {"dropout": recipe.model.dropout})
-    assert "dropout" not in recipe.configuration()["model"]
+    assert all("dropout" not in recipe.configuration()[name] for name in ("first", "model"))
     changed = replace(recipe, model=replace(recipe.model, dropout=0.5))
     assert changed.configuration()["model"]["dropout"] == 0.5
 

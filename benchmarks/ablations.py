@@ -14,7 +14,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
-from adrec import config
 from adrec.output import new_file
 from adrec.params import load
 from benchmarks import ablations_picture, protocol, sweep
@@ -59,6 +58,7 @@ def recipes(params: Mapping[str, Any]) -> dict[str, Recipe]:
         "SASRec+, four blocks": protocol.stage_one(
             "sasrec-plus-four-blocks", params, positions="learned", encoder_blocks=4
         ),
+        "real diffusion": base.varied("real-diffusion", **REAL_DIFFUSION),
     }
 
 
@@ -77,13 +77,20 @@ def changed(base: Recipe, params: Mapping[str, Any]) -> dict[str, Recipe]:
     """What paper and released code do differently or leave out."""
     decay = replace(params["warmup"], **protocol.OPTIMISATION, freeze="decay")
     return {
+        "learned positions in stage 1": replace(
+            base, name="positions-in-stage-1", first=replace(base.first, positions="learned")
+        ),
         "learned positions after stage 1": base.varied("positions", positions="learned"),
         "learned positions in all stages": protocol.adrec("positions-throughout", params, positions="learned"),
         "the released code's padding (sink)": protocol.adrec("sink", params, attention="sink"),
         "the released code's decay for the freeze": replace(base, name="decay", warmup=decay),
+        "mean of the gradients": combined(base, "mean"),
         "PCGrad": combined(base, "pcgrad"),
         "cross-attention": base.varied("cross-attention", conditioning="cross_attention"),
         "geodesic noise": base.varied("geodesic", noise="geodesic"),
+        "cosine schedule": base.varied("cosine", schedule="cosine"),
+        "square-root schedule": base.varied("square-root", schedule="square_root"),
+        "products in float32": protocol.adrec("float32", params, precision="float32"),
         "T = 8": base.varied("8-steps", diffusion_steps=8),
         "T = 1": base.varied("1-step", diffusion_steps=1),
     }

@@ -97,7 +97,7 @@ class Trained:
 
 def adrec(name: str, params: Mapping[str, Any], **model: Any) -> Recipe:
     """All three stages with the protocol's options, on the architecture of `params.yaml` with the changes given."""
-    changed = replace(params["model"], **model)
+    changed = replace(params["model"], **{"precision": PRECISION, **model})
     return Recipe(
         name=name,
         first=changed,

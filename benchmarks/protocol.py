@@ -20,7 +20,7 @@ from adrec.sequences import Dataset
 from benchmarks import measurement
 from benchmarks.runs import digest
 
-PRECISION = "bfloat16"  # of the products; a recipe in float32 tells what that costs
+PRECISION = "bfloat16"  # of the products; the ablations tell what float32 gives
 OPTIMISATION = {"batch_size": 512, "learning_rate": 1e-3, "weight_decay": 1e-5}
 STOPPING = {"epochs": 200, "evaluate_every": 5, "patience": 4}
 CACHE = Path("artifacts/protocol")
@@ -50,7 +50,6 @@ class Recipe:
     pretrain: config.Pretrain | None
     warmup: config.Warmup | None
     finetune: config.Finetune | None
-    first: config.Model | None = None
 
     @property
     def network(self) -> str:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from adrec import config
-from components import quiet
+from components import processes, quiet
 
 STEPS = (
     "ingest", "validate", "version", "prepare",
     "pretrain", "warmup", "finetune", "evaluate",
     "gate", "package", "publish",
 )  # fmt: skip
+TRAINING = ("pretrain", "warmup", "finetune")  # what several processes may share
 TOLD = (ValueError, OSError, FloatingPointError)  # what a user can mend, told in a sentence; all else is a defect
 
 
@@ -52,6 +53,8 @@ def call(step: str, **values: Any) -> Any:
         FloatingPointError: training diverges.
     """
     kinds = parameters(step)
+    if step in TRAINING and processes.count() > 1:
+        return processes.call(step, values)
     checked = {name: _checked(kinds[name], value) for name, value in values.items()}
     return function(step)(**checked)
 

@@ -52,6 +52,10 @@ def train(
     progress = Progress.under(progress_folder(), stage, learner, data, model, _training_code())
     go_on(progress, learner, stage.options.epochs)
     done, epochs = len(learner.log), stage.options.epochs
+    if not learner.place.first:  # of several processes that come to the same, the first one writes and speaks
+        for _ in stages.train(stage, learner, data, model):
+            pass
+        return
     with tqdm(total=epochs, initial=done, desc=stage.name, unit="epoch", disable=None) as bar:
         for epoch in stages.train(stage, learner, data, model):
             progress.save(learner)

@@ -35,6 +35,7 @@ def on_gpu(task: PipelineTask) -> PipelineTask:
     kind, count = images.accelerator()
     if claim := images.progress_claim():
         kubernetes.mount_pvc(task, claim, PROGRESS)
+    task.set_env_variable("ADREC_PROCESSES", str(count))
     return on_cpu(task, cpu="4", memory="16G").set_accelerator_type(kind).set_accelerator_limit(count)
 
 

@@ -154,6 +154,7 @@ def test_each_training_stage_asks_for_a_gpu_and_no_other_step(spec: Any) -> None
     for stage in GPU_STAGES:
         assert accelerators[stage]["resourceType"] == "nvidia.com/gpu"
         assert accelerators[stage]["resourceCount"] == "1"
+        assert {"name": "ADREC_PROCESSES", "value": "1"} in executors[f"exec-{stage}"]["container"]["env"]
 
 
 def test_the_progress_of_training_is_on_a_volume_where_there_is_one(

@@ -52,23 +52,27 @@ class Attention(nn.Module):
             layout: of the rows.
             bias_B1CL: added to the logits of C candidates for the last position; see `among`.
         """
-        weight_3DD, bias_3D = self._stacked()
-        before_BL3D = layout.histories(F.linear(x_RWD, weight_3DD, bias_3D))[:, :-1]
-        projected_BL3D = F.pad(before_BL3D, (0, 0, 0, bias_B1CL.shape[2]))
-        candidates_BC3D = projected_BL3D[:, before_BL3D.shape[1] :]
-        query_BHCE = self._split(candidates_BC3D.chunk(3, dim=-1)[0])
-        _, keys_BHLE, values_BHLE = map(self._split, projected_BL3D.chunk(3, dim=-1))
-        output = linear(self.output)
+        dimension, output = self.query.in_features, linear(self.output)
+        parts = (self.query, self.key, self.value)
+        weight_3DD, bias_3D = torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts])
+        kept_RW2D = F.linear(x_RWD, weight_3DD[dimension:], bias_3D[dimension:])
+        before_2BHLE = self._parts(layout.histories(kept_RW2D)[:, :-1])
+        keys_values_2BHLE = F.pad(before_2BHLE, (0, 0, 0, bias_B1CL.shape[2]))
+        candidates_2BHCE = keys_values_2BHLE[:, :, :, before_2BHLE.shape[3] :]
+        keys_BHLE, values_BHLE = keys_values_2BHLE
 
         def step(x_BCD: Tensor) -> Tensor:
-            candidates_BC3D.copy_(F.linear(x_BCD, weight_3DD, bias_3D))  # queries, keys and values are views of these
-            attended_BHCE = F.scaled_dot_product_attention(query_BHCE, keys_BHLE, values_BHLE, attn_mask=bias_B1CL)
+            projected_3BHCE = self._parts(F.linear(x_BCD, weight_3DD, bias_3D))  # one product is faster than three
+            candidates_2BHCE.copy_(projected_3BHCE[1:])
+            attended_BHCE = F.scaled_dot_product_attention(
+                projected_3BHCE[0], keys_BHLE, values_BHLE, attn_mask=bias_B1CL
+            )
             return output(attended_BHCE.transpose(1, 2).flatten(2))
 
         return step
 
     def over(self, x_RWD: Tensor, layout: Layout, bias_B11L: Tensor) -> Step:
-        """Cross-attention from last positions to their histories in `x_RWD`; the bias is that of `Padding.over_last`."""
+        """Cross-attention from last positions to their histories in `x_RWD`; the bias is of `Padding.over_last`."""
         keys_BHLE, values_BHLE = (self._split(layout.up_to_end(part(x_RWD))) for part in (self.key, self.value))
         query, output = linear(self.query), linear(self.output)
 
@@ -80,10 +84,10 @@ class Attention(nn.Module):
 
         return step
 
-    def _stacked(self) -> tuple[Tensor, Tensor]:
-        """The weights [3D, D] and biases [3D] of query, key and value, because one product is faster than three."""
-        parts = (self.query, self.key, self.value)
-        return torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts])
+    def _parts(self, x_BLPD: Tensor) -> Tensor:
+        """P projections side by side, [B, L, P D], by head, [P, B, H, L, E]."""
+        batch, length, width = x_BLPD.shape
+        return x_BLPD.view(batch, length, width // self.query.in_features, self.heads, -1).permute(2, 0, 3, 1, 4)
 
     def _split(self, x_BLD: Tensor) -> Tensor:
         return x_BLD.view(*x_BLD.shape[:2], self.heads, -1).transpose(1, 2)

@@ -97,7 +97,7 @@ def compare(model: ADRec, lengths: np.ndarray, max_length: int, rounds: int) -> 
 
 
 def interleaved(model: ADRec, rivals: dict[str, tuple[int, Callable[[], Tensor]]], rounds: int) -> dict[str, float]:
-    """Median CPU seconds of each, with the model set to its steps, timed in turn after one round that is not counted."""
+    """Median CPU seconds of each, with the model in its steps, timed in turn after one round that is not counted."""
     seconds: dict[str, list[float]] = {name: [] for name in rivals}
     for _ in range(rounds + 1):
         for name, (steps, run) in rivals.items():

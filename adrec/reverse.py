@@ -6,7 +6,7 @@ been given right ones are done, at least the first, and the window moves on. The
 other, within a `TOLERANCE` of each input of the denoiser. At C = 1 it is one step after the other.
 Source: Shih et al. (2023), "Parallel Sampling of Diffusion Models".
 
-Legend: B histories, S steps, C of them at once, A = 2 C - 1 of them ahead, D width.
+Legend: B histories, S steps, up to C of them at once, A those and C - 1 beyond, D width.
 """
 
 from collections.abc import Callable, Sequence
@@ -83,21 +83,22 @@ class Reverse:
         """
         noise_SD = F.pad(noise_SD, (0, 0, 0, 2 * at_once))
         first, noisy_BD = 0, start_BD
-        tried_BCD = mix(start_BD[:, None].expand(-1, at_once, -1), slice(at_once))
+        tried_BCD = mix(start_BD[:, None], slice(1))  # nothing to guess the others from
         while True:
-            ahead_BAD = self._ahead(first, noisy_BD, denoise(tried_BCD), noise_SD, noise)
-            inputs_BAD = mix(ahead_BAD, slice(first + 1, first + 2 * at_once))
+            ahead_BAD = self._ahead(first, noisy_BD, denoise(tried_BCD), at_once - 1, noise_SD, noise)
+            inputs_BAD = mix(ahead_BAD, slice(first + 1, first + 1 + ahead_BAD.shape[1]))
             done = 1 + _right(tried_BCD[:, 1:], inputs_BAD)
             if first + done >= self.steps:
                 return ahead_BAD[:, self.steps - 1 - first]
             first, noisy_BD = first + done, ahead_BAD[:, done - 1]
-            tried_BCD = inputs_BAD[:, done - 1 : done - 1 + at_once]
+            tried_BCD = inputs_BAD[:, done - 1 : done - 1 + min(at_once, self.steps - first)]
 
-    def _ahead(self, first: int, noisy_BD: Tensor, clean_BCD: Tensor, noise_SD: Tensor, noise: Noise) -> Tensor:
-        """What follows steps from `first` on, [B, A, D]; beyond the window the last prediction stands for all."""
-        beyond = clean_BCD.shape[1] - 1
-        window = slice(first, first + 1 + 2 * beyond)
+    def _ahead(
+        self, first: int, noisy_BD: Tensor, clean_BCD: Tensor, beyond: int, noise_SD: Tensor, noise: Noise
+    ) -> Tensor:
+        """What follows steps from `first` on, [B, A, D]; `beyond` the window the last prediction stands for others."""
         clean_BAD = torch.cat([clean_BCD, clean_BCD[:, -1:].expand(-1, beyond, -1)], dim=1)
+        window = slice(first, first + clean_BAD.shape[1])
         noise_BAD = noise(clean_BAD, noise_SD[window])
         added_BAD = self.clean_scale_S1[window] * clean_BAD + self.deviation_S1[window] * noise_BAD
         added_BAD[:, 0] += self.noisy_scale_S1[first] * noisy_BD

@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from adrec.diffusion import NOISES, Diffusion, ReverseStep
-from adrec.reverse import ROWS, Reverse, together
+from adrec.diffusion import NOISES, Diffusion
+from adrec.reverse import ROWS, Noise, Reverse, together
 from adrec.schedule import truncated_linear
 
 HISTORIES, DIMENSION, STEPS = 2, 8, 32
-INFLUENCES = [0.0, 0.001, 0.5, 5.0]  # of the noisy vector on the denoiser's input
+STEPWISE = Diffusion(truncated_linear(STEPS)).reversal(STEPS)
+INFLUENCES = [0.0, 0.001, 0.5, 1.0]  # of the noisy vector on the denoiser's input
 
 
 def denoise(mixed: Tensor) -> Tensor:
@@ -29,45 +30,38 @@ def drawn() -> tuple[Tensor, Tensor]:
     return torch.randn(HISTORIES, DIMENSION), torch.randn(STEPS, DIMENSION)
 
 
-def one_by_one(steps: list[ReverseStep], influence: float, noise: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+def one_by_one(influence: float, noise: Noise) -> Tensor:
     noisy, drawn_noise = drawn()
     mix = mixing(influence)
-    for number, step in enumerate(steps):
+    for number, step in enumerate(STEPWISE):
         clean = denoise(mix(noisy[:, None], slice(number, number + 1)))[:, 0]
         noisy = step.draw(clean, noisy, noise(clean, drawn_noise[number]))
     return noisy
+
+
+def in_windows(at_once: int, influence: float, noise: Noise) -> tuple[Tensor, list[int]]:
+    """The answer and the width of each window."""
+    widths = []
+
+    def counted(mixed: Tensor) -> Tensor:
+        widths.append(mixed.shape[1])
+        return denoise(mixed)
+
+    return Reverse.of(STEPWISE).run(at_once, *drawn(), mixing(influence), counted, noise), widths
 
 
 @pytest.mark.parametrize("name", NOISES)
 @pytest.mark.parametrize("influence", INFLUENCES)
 @pytest.mark.parametrize("at_once", [1, 2, 5, ROWS])
 def test_windows_give_what_one_step_after_the_other_gives(at_once: int, influence: float, name: str) -> None:
-    steps = Diffusion(truncated_linear(STEPS)).reversal(STEPS)
-    windows: list[int] = []
-
-    def counted(mixed: Tensor) -> Tensor:
-        windows.append(mixed.shape[1])
-        return denoise(mixed)
-
-    found = Reverse.of(steps).run(at_once, *drawn(), mixing(influence), counted, NOISES[name])
-    torch.testing.assert_close(found, one_by_one(steps, influence, NOISES[name]), rtol=1e-5, atol=1e-5)
-    assert len(windows) <= STEPS
-    assert max(windows) <= at_once
+    found, widths = in_windows(at_once, influence, NOISES[name])
+    torch.testing.assert_close(found, one_by_one(influence, NOISES[name]), rtol=1e-5, atol=1e-5)
+    assert len(widths) <= STEPS
+    assert max(widths) <= at_once
 
 
 def test_the_less_the_noise_counts_the_fewer_windows_it_takes() -> None:
-    steps = Diffusion(truncated_linear(STEPS)).reversal(STEPS)
-    taken = []
-    for influence in INFLUENCES:
-        windows: list[Tensor] = []
-        Reverse.of(steps).run(
-            ROWS,
-            *drawn(),
-            mixing(influence),
-            lambda mixed, windows=windows: denoise((windows.append(mixed), mixed)[1]),
-            NOISES["gaussian"],
-        )
-        taken.append(len(windows))
+    taken = [len(in_windows(ROWS, influence, NOISES["gaussian"])[1]) for influence in INFLUENCES]
     assert taken == sorted(taken)
     assert taken[0] == 1 + -(-(STEPS - 1) // ROWS)
     assert taken[-1] > taken[0]

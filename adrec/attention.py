@@ -91,8 +91,9 @@ class Attention(nn.Module):
 
     def _parts(self, x_BLPD: Tensor) -> Tensor:
         """P projections side by side, [B, L, P D], by head, [P, B, H, L, E]."""
-        batch, length, width = x_BLPD.shape
-        return x_BLPD.view(batch, length, width // self.query.in_features, self.heads, -1).permute(2, 0, 3, 1, 4)
+        dimension = self.query.in_features
+        parts = x_BLPD.shape[2] // dimension
+        return x_BLPD.view(*x_BLPD.shape[:2], parts, self.heads, dimension // self.heads).permute(2, 0, 3, 1, 4)
 
     def _split(self, x_BLD: Tensor) -> Tensor:
         return x_BLD.view(*x_BLD.shape[:2], self.heads, -1).transpose(1, 2)

@@ -1,9 +1,9 @@
 """The reverse process, in which steps are tried before those that they follow are done.
 
-The denoiser reads its weights for one vector or for a few at nearly the same cost. So a window of C steps is computed
-at once, the first from what it should get, the others from guesses. The predictions make better guesses; steps that had
-been given right ones are done, at least the first, and the window moves on. The answer is that of one step after the
-other, within a `TOLERANCE` of each input of the denoiser. At C = 1 it is one step after the other.
+The denoiser's step for a few vectors costs far less than one for each. So a window of C steps is computed at once, the
+first from what it should get, the others from guesses. The predictions make better guesses; steps that had been given
+right ones are done, at least the first, and the window moves on. The answer is that of one step after the other, within
+a `TOLERANCE` of each input of the denoiser. At C = 1 it is one step after the other.
 Source: Shih et al. (2023), "Parallel Sampling of Diffusion Models".
 
 Legend: B histories, S steps, up to C of them at once, A those and C - 1 beyond, D width.
@@ -20,7 +20,7 @@ from torch import Tensor
 from adrec.diffusion import ReverseStep
 
 TOLERANCE = 1e-6  # of a guess that counts as right: a few roundings of a value near 1
-ROWS = 16  # as many vectors cost a processor hardly more than one does
+ROWS = 16  # as many vectors cost a processor two to three times what one does
 
 Mix = Callable[[Tensor, slice], Tensor]  # of noisy vectors [B, C, D] before the steps of a slice, the denoiser's inputs
 Denoise = Callable[[Tensor], Tensor]  # of these inputs, the clean vectors [B, C, D]

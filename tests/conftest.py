@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from adrec import config, demo, sequences
 from adrec.params import load
 
 # Tiny tensors gain nothing from a second thread, and two threads that wait for each other on a busy machine cost much.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is loaded, here and in the processes of the tests
+
+# No test is judged by the clock: a busy machine is no defect of what is tested.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 TINY_USERS, TINY_ITEMS = 150, 60

@@ -116,6 +116,14 @@ def test_weights_that_the_last_step_of_an_epoch_spoils_are_not_believed(tiny: di
         run(spoil, learner, dataset, tiny["model"])
 
 
+def test_scores_that_are_no_numbers_are_not_ranked(tiny: dict, dataset: Dataset) -> None:
+    stage, learner = start(
+        "pretrain", tiny, dataset, epochs=1, batch_size=10_000, learning_rate=1e30
+    )  # huge, yet finite
+    with pytest.raises(FloatingPointError, match="a score is not finite: training diverged"):
+        run(stage, learner, dataset, tiny["model"])
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
 def test_asking_for_cuda_without_a_gpu_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="no CUDA device"):

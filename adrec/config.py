@@ -43,9 +43,13 @@ class Ingest(Section):
     """Where the interactions come from."""
 
     source: Annotated[str, Field(min_length=1)]
-    format: Literal["demo", "movielens", "csv", "parquet"]
+    format: Literal[
+        "demo", "movielens", "amazon-2014", "amazon-2018", "amazon-2023", "yelp", "recbole", "rechorus",
+        "csv", "tsv", "jsonl", "parquet",
+    ]  # fmt: skip
     columns: dict[str, str]
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+    max_rejects: NonNegative
     demo_users: Annotated[int, Field(ge=50, le=1_000_000)]
     demo_items: Annotated[int, Field(ge=40, le=100_000)]
     demo_seed: NonNegative

@@ -19,11 +19,13 @@ op = partial(component, base_image="python:3.11-slim", install_kfp_package=False
 
 
 @op
-def ingest(ingest: dict, source_key: str, code_revision: str, interactions: Output[Dataset]) -> None:
-    """Read the source into one Parquet file of interactions."""
+def ingest(
+    ingest: dict, source_key: str, code_revision: str, interactions: Output[Dataset], rejects: Output[Artifact]
+) -> None:
+    """Read the source into one Parquet file of interactions; malformed lines are set aside."""
     from components.steps import call
 
-    call("ingest", ingest=ingest, interactions=interactions.path)
+    call("ingest", ingest=ingest, interactions=interactions.path, rejects=rejects.path)
 
 
 @op

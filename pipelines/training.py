@@ -68,7 +68,7 @@ def training(
     8. package: only of an accepted winner.
     """
     code = {"code_revision": code_revision}
-    raw = on_cpu(ops.ingest(ingest=ingest, source_key=source_key, **code)).output
+    raw = on_cpu(ops.ingest(ingest=ingest, source_key=source_key, **code)).outputs["interactions"]
     validation = on_cpu(ops.validate(interactions=raw, validate=validate, **code)).output
     kept = on_cpu(ops.version(interactions=raw, validation=validation, version=version, **code)).outputs
 

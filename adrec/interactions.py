@@ -73,12 +73,19 @@ def read(path: Path) -> pl.DataFrame:
         FileNotFoundError: there is no such file.
         ValueError: the file is no Parquet.
     """
+    return scan(path).collect()
+
+
+def scan(path: Path) -> pl.LazyFrame:
+    """The same, to be read only as far as it is needed; raises as `read` does."""
     if not path.is_file():
         raise FileNotFoundError(f"there are no interactions at {path}: run the ingest step first")
     try:
-        return pl.read_parquet(path)
+        table = pl.scan_parquet(path)
+        table.collect_schema()
     except pl.exceptions.ComputeError as error:
         raise ValueError(f"{path} is no Parquet file of interactions: {error}") from None
+    return table
 
 
 def about(path: Path) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def run(source: Path, params: dict[str, Any], folder: Path) -> dict[str, Any]:
     where = replace(params["version"], registry=str(folder / "registry"), remote=str(folder / "remote"))
     source_section = replace(params["ingest"], source=str(source), format="movielens")
     ingest.run(ingest=source_section, interactions=interactions, rejects=folder / "rejects.csv")
-    validate.run(interactions=interactions, validate=params["validate"], validation=paths["validation"])
+    validate.run(interactions=interactions, validate=params["validate"], version=where, validation=paths["validation"])
     version.run(interactions=interactions, validation=paths["validation"], version=where, versioned=versioned)
     prepare.run(interactions=interactions, versioned=versioned, prepare=params["prepare"], dataset=dataset)
     pretrain.run(dataset=dataset, model=model, pretrain=params["pretrain"], pretrained=paths["pretrained"])

@@ -29,11 +29,18 @@ def ingest(
 
 
 @op
-def validate(interactions: Input[Dataset], validate: dict, code_revision: str, validation: Output[Artifact]) -> None:
+def validate(
+    interactions: Input[Dataset],
+    validate: dict,
+    version: dict,
+    code_revision: str,
+    validation: Output[Artifact],
+) -> None:
     """Hold the interactions against what is expected of them; a critical failure ends the run."""
     from components.steps import call
 
-    call("validate", interactions=interactions.path, validate=validate, validation=validation.path)
+    sections = {"validate": validate, "version": version}
+    call("validate", interactions=interactions.path, **sections, validation=validation.path)
 
 
 @op

@@ -9,8 +9,8 @@ from matplotlib.axis import Axis
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from adrec.interactions import ITEM, REQUIRED, SCHEMA, TIMESTAMP, USER
 from components import page
+from components.measures import Measures
 
 SPANS = 60
 HEAD = 0.1  # the share of the items that is called most popular
@@ -27,20 +27,25 @@ class Picture:
     wide: bool = False
 
 
-def pictures(rows: pl.DataFrame) -> list[Picture]:
-    """The portrait; there is none of a table without rows or with a column missing or of another type."""
-    typed = all(rows.schema.get(column) == SCHEMA[column] for column in REQUIRED)
-    whole = rows.drop_nulls(REQUIRED) if typed else rows.head(0)
-    if whole.is_empty():
+def pictures(found: Measures, before: Measures | None) -> list[Picture]:
+    """The portrait, beside the version before; there is none of a table without users, items or times."""
+    if not (found.users and found.items.height and len(found.times)):
         return []
-    return [over_time(whole[TIMESTAMP]), history_lengths(whole[USER]), item_popularity(whole[ITEM])]
+    return [over_time(found, before), history_lengths(found.lengths), item_popularity(found.items["popularity"])]
 
 
-def over_time(times: pl.Series) -> Picture:
+def over_time(found: Measures, before: Measures | None) -> Picture:
     """How many interactions fell into each of equal spans between the first and the last."""
     figure, axes = page.canvas(10.6, 2.3)
-    axes.hist(times.dt.replace_time_zone(None).to_numpy(), bins=SPANS, color=page.SERIES[0], rwidth=0.86)
-    locator = AutoDateLocator(maxticks=9)
+    tables = [found] if before is None or not len(before.times) else [found, before]
+    low, high = min(table.times.min() for table in tables), max(table.times.max() for table in tables)
+    edges = np.linspace(low, max(high, low + SPANS), SPANS + 1).astype("datetime64[us]")
+    counts = [np.histogram(table.times, edges.astype(np.int64))[0] for table in tables]
+    axes.stairs(counts[0], edges, fill=True, color=page.SERIES[0], alpha=0.85, label="these interactions")
+    if len(tables) > 1:
+        axes.stairs(counts[1], edges, color=page.SERIES[1], linewidth=1.6, label="the version before")
+        axes.legend(loc="upper left")
+    locator = AutoDateLocator(minticks=3, maxticks=9)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
     axes.yaxis.set_major_formatter(THOUSANDS)
@@ -48,10 +53,9 @@ def over_time(times: pl.Series) -> Picture:
     return Picture("When it happened", note, page.svg(figure), wide=True)
 
 
-def history_lengths(users: pl.Series) -> Picture:
+def history_lengths(lengths: np.ndarray) -> Picture:
     """How many users have how many interactions, on a logarithmic scale of lengths."""
     figure, axes = page.canvas()
-    lengths = users.value_counts()["count"].to_numpy()
     edges = np.unique(np.geomspace(lengths.min(), lengths.max() + 1, 28).round())
     axes.hist(lengths, bins=edges.tolist(), color=page.SERIES[0], rwidth=0.86)
     axes.set_xscale("log")
@@ -64,10 +68,10 @@ def history_lengths(users: pl.Series) -> Picture:
     return Picture("How long the histories are", note, page.svg(figure))
 
 
-def item_popularity(items: pl.Series) -> Picture:
+def item_popularity(popularity: pl.Series) -> Picture:
     """How many interactions each item has, the most popular first, both on logarithmic scales."""
     figure, axes = page.canvas()
-    counts = np.sort(items.value_counts()["count"].to_numpy())[::-1]
+    counts = np.sort(popularity.to_numpy())[::-1]
     ranks = np.unique(np.geomspace(1, len(counts), 200).round().astype(np.int64))
     axes.loglog(ranks, counts[ranks - 1], color=page.SERIES[0], linewidth=2)
     axes.fill_between(ranks, counts[ranks - 1], 0.9, color=page.SERIES[0], alpha=0.16, linewidth=0)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -124,7 +125,7 @@ def _examiner(expectations: Sequence[Any]) -> Callable[[pl.DataFrame], list[Any]
 
 def _words(value: Any, pattern: str) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(str(part) for part in value if part != REPEATED)
     return page.number(value) if not pattern or value is None else pattern.format(value)
 
 
@@ -134,6 +135,8 @@ def _example(row: dict[str, Any]) -> str:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
     if not isinstance(value, str):
         return "missing" if value is None else str(value)
     return repr(value) if len(value) <= SHOWN else f"{value[:SHOWN]!r}... of {len(value):,} characters"

@@ -34,15 +34,19 @@ def run(*, interactions: Path, validate: config.Validate, version: config.Versio
     found = measure(table)
     with new_folder(validation) as folder, previous(interactions, version) as before:
         base = measure(scan(before.path)) if before else None
+        groups = {}
         with _kept(table, folder / REJECTED) as keep:
             declared = expectations.of_rows(validate, table.collect_schema().names(), now)
-            outcomes = suite.evaluate(_pieces(table, found.rows), declared, keep)
-        outcomes += _of_facts(found.facts(), expectations.of_whole(validate))
-        if base:
-            outcomes += _of_facts(change(found, base), expectations.of_change(validate))
+            groups["Each interaction"] = suite.evaluate(_pieces(table, found.rows), declared, keep)
+        groups["The table as a whole"] = _of_facts(found.facts(), expectations.of_whole(validate))
+        if before and base:
+            changed = _of_facts(change(found, base), expectations.of_change(validate))
+            groups[f"Beside the version before, {before.tag}"] = changed
+        outcomes = [outcome for group in groups.values() for outcome in group]
         summary = summarise(found, outcomes, now, before.tag if before else None)
         (folder / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n")
-        html = page.render("validation.html", pictures=portrait.pictures(found, base), **summary)
+        pictures = portrait.pictures(found, base)
+        html = page.render("validation.html", pictures=pictures, groups=groups, before=base, **summary)
         (folder / REPORT).write_text(html, encoding="utf-8")
     places = f"the report is {validation / REPORT}, the rows are in {validation / REJECTED}"
     suite.refuse(outcomes, "interactions are not fit for training", places)

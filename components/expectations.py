@@ -92,7 +92,7 @@ def of_change(bounds: config.Validate) -> list[Any]:
 def of_sequences(items: int, shortest: int) -> list[Any]:
     """What is expected of the histories that models read (`tables.sequences`), with a catalogue of so many items."""
     return [
-        *_of_histories("the users' items are as many as their times"),
+        *_of_histories(),
         _each("length", "every history can be split", f"at least {shortest} interactions", low=shortest),
         _each("lowest", "no item is padding", "item numbers from 1", low=1),
         _each("highest", "the catalogue knows every item", f"item numbers up to {items:,}", high=items),
@@ -102,7 +102,7 @@ def of_sequences(items: int, shortest: int) -> list[Any]:
 def of_features(max_length: int) -> list[Any]:
     """What is expected of the histories that the service reads (`tables.features`)."""
     return [
-        *_of_histories("the users' items are as many as their times"),
+        *_of_histories(),
         _each("length", "every history fits", f"1 to {max_length} interactions", low=1, high=max_length),
         _each("shortest_id", "no item id is empty", "ids of 1 character or more", low=1),
     ]
@@ -121,14 +121,14 @@ def check_names(bounds: config.Validate) -> None:
             raise ValueError(f"params: validate.severity names {name!r}; the expectations are {', '.join(names)}")
 
 
-def _of_histories(paired: str) -> list[Any]:
+def _of_histories() -> list[Any]:
     import great_expectations.expectations as gxe
 
     return [
         _expect(gxe.ExpectColumnValuesToNotBeNull, CRITICAL, "every user has an id", "no missing value", column=USER),
         _expect(gxe.ExpectColumnValuesToBeUnique, CRITICAL, "every user has one history", "distinct users",
                 column=USER),
-        _each("unpaired", paired, "equally long lists", low=0, high=0),
+        _each("unpaired", "every item has its time", "as many times as items", low=0, high=0),
         _each("step", "every history is in order of time", "no step back", low=0),
     ]  # fmt: skip
 

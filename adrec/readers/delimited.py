@@ -61,7 +61,10 @@ class Dialect:
         if place is None:
             return [], block
         line = block[TEXT][place]
-        fields = next(csv.reader([line], delimiter=self.separator)) if self.quoted else line.split(self.separator)
+        try:
+            fields = next(csv.reader([line], delimiter=self.separator)) if self.quoted else line.split(self.separator)
+        except csv.Error as error:
+            raise ValueError(f"the header is no row of a CSV file ({error})") from None
         names = [self.name(field.strip()) for field in fields]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
@@ -83,7 +86,7 @@ class Dialect:
         """The same where some are; takes whole records out of `pending`, and after `final` leaves nothing there."""
         found: list[tuple[int, list[str]]] = []
         wrong: list[Malformed] = []
-        while pending:
+        while pending and len(wrong) < rejects.room:
             record = _first_record(pending)
             if record is None and not final and len(pending) < LONGEST_RECORD:
                 break
@@ -128,6 +131,6 @@ def _first_record(pending: deque[tuple[int, str]]) -> str | None:
 
 def _named(table: pl.DataFrame, names: Sequence[str], columns: Mapping[str, str]) -> Raw:
     """The fields that `columns` needs, under their names; an empty one is missing."""
-    fields = pl.col("fields").list.eval(pl.when(pl.element() != "").then(pl.element())).list
-    places = {name: place for place, name in enumerate(names) if name in columns.values()}
-    return Raw(names, table.select(LINE, *(fields.get(place).alias(name) for name, place in places.items())))
+    fields = {name: pl.col("fields").list.get(place) for place, name in enumerate(names) if name in columns.values()}
+    needed = (pl.when(field != "").then(field).alias(name) for name, field in fields.items())
+    return Raw(names, table.select(LINE, *needed))

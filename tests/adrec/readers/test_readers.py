@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adrec import readers
@@ -91,6 +91,7 @@ def test_iso_text_is_a_time_in_utc_unless_it_says_otherwise(source: Path, text: 
     assert times(source, text, "1997-12-04") == [NINETIES, datetime(1997, 12, 4, tzinfo=UTC)]
 
 
+@settings(deadline=None)
 @given(st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.just(UTC)))
 def test_every_time_survives_being_written_as_iso_text(
     tmp_path_factory: pytest.TempPathFactory, time: datetime
@@ -98,6 +99,7 @@ def test_every_time_survives_being_written_as_iso_text(
     assert times(tmp_path_factory.getbasetemp() / "iso", time.isoformat()) == [time]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 99_999_999_999), min_size=1, max_size=5))
 def test_every_whole_second_survives(tmp_path_factory: pytest.TempPathFactory, seconds: list[int]) -> None:
     found = times(tmp_path_factory.getbasetemp() / "seconds", *map(str, seconds))
@@ -106,6 +108,7 @@ def test_every_whole_second_survives(tmp_path_factory: pytest.TempPathFactory, s
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(min_size=1), st.text(min_size=1)), min_size=1, max_size=5))
 def test_every_id_survives_a_quoted_csv_in_its_place(
     tmp_path_factory: pytest.TempPathFactory, ids: list[tuple[str, str]]
@@ -160,6 +163,9 @@ def test_a_file_is_read_from_a_web_server(source: Path) -> None:
         (b"1\t2\t3\t4\n1\t2\t3\n", "movielens", "line 2: the number of columns is 3 instead of 4"),
         (b"1\t2\t3\t4\n\n1\t2\t3\tx\n", "movielens", "line 3: timestamp = 'x' is not a time"),
         (b"1\t2\t3\t881250949\n1\t2\t3\t881250949000\n1\t2\t3\t9\n", "movielens", "line 2: timestamp = '881250949000'"),
+        (b"user_id,item_id,timestamp\ra,b,1\r", "csv", "the header is no row of a CSV file (new-line character"),
+        (b"user_id,user_id,timestamp\n", "csv", "the header names 'user_id' twice"),
+        (b" \n\n", "csv", "there is no line of text"),
         (b"1;2;3;4\n", "movielens", "line 1 is '1;2;3;4', but u.data separates its columns by tabs"),
         (b"no parquet at all", "parquet", "the file is no Parquet"),
     ],

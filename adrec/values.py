@@ -18,11 +18,12 @@ Clock = Parser
 
 UNITS = {1: 10**11, 10**3: 10**14, 10**6: 10**17, 10**9: 2**63}  # ticks of a second: bound of the median
 YEARS = (-62_135_596_800, 253_402_300_799)  # seconds from 1970 of the years 1 and 9999
+DAY = r"^\d{4}-\d\d-\d\d"
 NUMBER = r"^[+-]?\d+(\.\d*)?([eE][+-]?\d+)?$"
 
 
 def clock(raw: pl.Series) -> Clock | None:
-    """What makes times of a column, as most of its values suggest; none where all are missing."""
+    """What makes times of a column, as its first likely value suggests; none where there is none."""
     values = raw.drop_nulls()
     if values.is_empty():
         return None
@@ -32,10 +33,12 @@ def clock(raw: pl.Series) -> Clock | None:
         return partial(_from_count, ticks=_ticks(values.cast(pl.Float64)))
     if raw.dtype != pl.String:
         return _none
-    counts = values.filter(values.str.contains(NUMBER))
-    if 2 * len(counts) < len(values):
-        return _from_iso
-    return partial(_from_count, ticks=_ticks(counts.cast(pl.Float64)))
+    likely = values.filter(values.str.contains(f"{NUMBER}|{DAY}"))
+    if likely.is_empty():
+        return None
+    counts = likely.filter(likely.str.contains(NUMBER))
+    numeric = bool(likely.head(1).str.contains(NUMBER).all())
+    return partial(_from_count, ticks=_ticks(counts.cast(pl.Float64))) if numeric else _from_iso
 
 
 def _ticks(counts: pl.Series) -> int:

@@ -16,6 +16,7 @@ NonNegative = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
 Decay = Annotated[float, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
+Factor = Annotated[float, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 Metric = Annotated[str, Field(pattern=r"^(HR|NDCG)@[1-9][0-9]*$")]
@@ -43,9 +44,13 @@ class Ingest(Section):
     """Where the interactions come from."""
 
     source: Annotated[str, Field(min_length=1)]
-    format: Literal["demo", "movielens", "csv", "parquet"]
+    format: Literal[
+        "demo", "movielens", "amazon-2014", "amazon-2018", "amazon-2023", "yelp", "recbole", "rechorus",
+        "csv", "tsv", "jsonl", "parquet",
+    ]  # fmt: skip
     columns: dict[str, str]
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+    max_rejects: NonNegative
     demo_users: Annotated[int, Field(ge=50, le=1_000_000)]
     demo_items: Annotated[int, Field(ge=40, le=100_000)]
     demo_seed: NonNegative
@@ -62,6 +67,13 @@ class Validate(Section):
     earliest: date
     min_rating: float
     max_rating: float
+    min_days: Positive
+    max_user_share: Share
+    max_row_factor: Factor
+    max_daily_factor: Factor
+    max_new_items: Share
+    max_lost_items: Share
+    severity: dict[str, Literal["critical", "warning"]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,19 +19,28 @@ op = partial(component, base_image="python:3.11-slim", install_kfp_package=False
 
 
 @op
-def ingest(ingest: dict, source_key: str, code_revision: str, interactions: Output[Dataset]) -> None:
-    """Read the source into one Parquet file of interactions."""
+def ingest(
+    ingest: dict, source_key: str, code_revision: str, interactions: Output[Dataset], rejects: Output[Artifact]
+) -> None:
+    """Read the source into one Parquet file of interactions; malformed lines are set aside."""
     from components.steps import call
 
-    call("ingest", ingest=ingest, interactions=interactions.path)
+    call("ingest", ingest=ingest, interactions=interactions.path, rejects=rejects.path)
 
 
 @op
-def validate(interactions: Input[Dataset], validate: dict, code_revision: str, validation: Output[Artifact]) -> None:
+def validate(
+    interactions: Input[Dataset],
+    validate: dict,
+    version: dict,
+    code_revision: str,
+    validation: Output[Artifact],
+) -> None:
     """Hold the interactions against what is expected of them; a critical failure ends the run."""
     from components.steps import call
 
-    call("validate", interactions=interactions.path, validate=validate, validation=validation.path)
+    sections = {"validate": validate, "version": version}
+    call("validate", interactions=interactions.path, **sections, validation=validation.path)
 
 
 @op

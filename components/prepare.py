@@ -8,6 +8,7 @@ import polars as pl
 from adrec import config, sequences
 from adrec.interactions import USER, about, read
 from adrec.output import new_folder
+from components import tables
 
 SHORTEST = sequences.HELD_OUT + 1  # one interaction to train on, one to validate, one to test
 
@@ -31,6 +32,7 @@ def run(*, interactions: Path, versioned: Path, prepare: config.Prepare, dataset
     }
     with new_folder(dataset) as folder:
         sequences.Dataset(catalogue, histories, origin).write(folder)
+        tables.check_sequences(folder, SHORTEST)
 
 
 def select(rows: pl.DataFrame, prepare: config.Prepare) -> pl.DataFrame:

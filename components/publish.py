@@ -10,6 +10,7 @@ from adrec.config import Publish
 from adrec.interactions import USER
 from adrec.output import new_file
 from adrec.sequences import Dataset
+from components import tables
 from features import store
 
 
@@ -20,6 +21,7 @@ def run(*, dataset: Path, publish: Publish, published: Path) -> None:
     """
     prepared = Dataset.read(dataset)
     histories = recent(prepared, publish.max_length)
+    tables.check_features(histories, publish.max_length)
     store.publish(histories)
     summary = {
         "feature_service": store.SERVICE,

@@ -134,10 +134,10 @@ def source_key(source: str, kind: str) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     system, path = fsspec.core.url_to_fs(source)
     try:
-        facts = system.info(path)
+        facts = [sorted(system.info(name).items()) for name in (sorted(system.glob(path)) or [path])]
     except FileNotFoundError:
         raise FileNotFoundError(f"ingest.source = {source!r}: there is no such file") from None
-    return hashlib.sha256(repr(sorted(facts.items())).encode()).hexdigest()
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
 def execute(params: dict[str, Any], key: str, journal: Journal, log: Path) -> None:

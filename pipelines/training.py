@@ -69,8 +69,8 @@ def training(
     8. package: only of an accepted winner.
     """
     code = {"code_revision": code_revision}
-    raw = on_cpu(ops.ingest(ingest=ingest, source_key=source_key, **code)).output
-    validation = on_cpu(ops.validate(interactions=raw, validate=validate, **code)).output
+    raw = on_cpu(ops.ingest(ingest=ingest, source_key=source_key, **code)).outputs["interactions"]
+    validation = on_cpu(ops.validate(interactions=raw, validate=validate, version=version, **code)).output
     kept = on_cpu(ops.version(interactions=raw, validation=validation, version=version, **code)).outputs
 
     keys = {"data_hash": kept["Output"], **code}

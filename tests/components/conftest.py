@@ -14,7 +14,7 @@ def data_steps(tiny: dict, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data-steps")
     registry = config.Version(name="interactions", registry=f"{folder}/registry", remote=f"{folder}/remote")
     interactions, validation = folder / "interactions.parquet", folder / "validation"
-    ingest.run(ingest=tiny["ingest"], interactions=interactions)
-    validate.run(interactions=interactions, validate=tiny["validate"], validation=validation)
+    ingest.run(ingest=tiny["ingest"], interactions=interactions, rejects=folder / "rejects.csv")
+    validate.run(interactions=interactions, validate=tiny["validate"], version=registry, validation=validation)
     version.run(interactions=interactions, validation=validation, version=registry, versioned=folder / "versioned.json")
     return folder

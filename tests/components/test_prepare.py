@@ -80,7 +80,7 @@ def test_movielens_gives_the_sequences_of_the_paper_for_all_938_users(
         pytest.skip("ADREC_DATA_DIR names no folder with the real datasets")
     folder = Path(os.environ["ADREC_DATA_DIR"]) / "ml-100k"
     source = replace(tiny["ingest"], source=str(folder / "u.data"), format="movielens")
-    ingest.run(ingest=source, interactions=tmp_path / "interactions.parquet")
+    ingest.run(ingest=source, interactions=tmp_path / "interactions.parquet", rejects=tmp_path / "rejects.csv")
     (tmp_path / "versioned.json").write_text('{"data_hash": "0", "tag": "interactions-v1"}')
     dataset = prepared(tmp_path, section, tmp_path / "dataset")
     with gzip.open(folder / "paper_sequences.csv.gz", "rt", newline="") as file:

@@ -6,20 +6,18 @@ are 1..N in the catalogue's order; 0 is padding.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import numpy as np
 import polars as pl
-from polars.datatypes import DataType, DataTypeClass
+import pyarrow as pa
 
 from adrec import core as kernel
 from adrec import splits
 from adrec.interactions import ITEM, RATING, TIMESTAMP, USER
-
-PolarsType = DataType | DataTypeClass
 
 CATALOGUE_FILE = "catalogue.parquet"
 HISTORIES_FILE = "histories.parquet"
@@ -136,25 +134,24 @@ class Histories:
 
     def write(self, folder: Path) -> None:
         """Write the histories into `folder` as one row of lists per user."""
-        rows = {
-            USER: list(self.users),
-            "items": self._lists(self.items),
-            "timestamps": self._lists(self.timestamps),
-        }
-        schema: dict[str, PolarsType] = {USER: pl.String, "items": pl.List(pl.Int32), "timestamps": pl.List(pl.Int64)}
-        pl.DataFrame(rows, schema=schema).write_parquet(folder / HISTORIES_FILE)
-
-    def _lists(self, values: np.ndarray) -> list[np.ndarray]:
-        return np.split(values, self.offsets[1:-1])
+        lists = (pa.LargeListArray.from_arrays(self.offsets, values) for values in (self.items, self.timestamps))
+        items, timestamps = (pl.Series(values=values) for values in lists)
+        rows = {USER: pl.Series(self.users, dtype=pl.String), "items": items, "timestamps": timestamps}
+        pl.DataFrame(rows).write_parquet(folder / HISTORIES_FILE)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Read what `write` wrote."""
-        frame = pl.read_parquet(folder / HISTORIES_FILE)
-        lengths = frame["items"].list.len().to_numpy()
-        items = frame["items"].explode().to_numpy().astype(np.int32)
-        timestamps = frame["timestamps"].explode().to_numpy().astype(np.int64)
-        return cls(tuple(frame[USER]), items, timestamps, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
+        frame = pl.read_parquet(folder / HISTORIES_FILE).rechunk()
+        return cls.of_lists(frame[USER], frame["items"].to_arrow(), frame["timestamps"].to_arrow())
+
+    @classmethod
+    def of_lists(cls, users: Iterable[str], items: pa.Array, timestamps: pa.Array) -> Self:
+        """The histories of users, given each one's item numbers and times as lists (Arrow)."""
+        lengths = items.value_lengths().to_numpy(zero_copy_only=False)
+        flat = [lists.flatten().to_numpy(zero_copy_only=False) for lists in (items, timestamps)]
+        offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        return cls(tuple(users), flat[0].astype(np.int32), flat[1].astype(np.int64), offsets)
 
 
 @dataclass(frozen=True)

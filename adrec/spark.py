@@ -8,7 +8,6 @@ configured as any Spark program is (`spark-defaults.conf`, `SPARK_REMOTE`); with
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 
 from adrec.interactions import ITEM, RATING, TIMESTAMP, USER
@@ -38,7 +37,8 @@ def build(interactions: Path, min_rating: float, core: int) -> tuple[Catalogue, 
     items = rows.groupBy(ITEM).agg({ROW: "min"}).orderBy(f"min({ROW})").toArrow()[ITEM]
     numbers = pa.table({ITEM: items, NUMBER: pa.array(range(1, len(items) + 1), pa.int32())})
     histories = in_time(rows.join(session.createDataFrame(numbers), ITEM)).toArrow()
-    return Catalogue(tuple(items.to_pylist())), _flat(histories)
+    lists = (histories[name].combine_chunks() for name in (NUMBER, TIMESTAMP))
+    return Catalogue(tuple(items.to_pylist())), Histories.of_lists(histories[USER].to_pylist(), *lists)
 
 
 def open_session() -> "SparkSession":
@@ -62,7 +62,7 @@ def open_session() -> "SparkSession":
 
 def liked(rows: "DataFrame", min_rating: float) -> "DataFrame":
     """User, item, microseconds and place in the file of the rows rated at least `min_rating`."""
-    rated = rows.where(f"{RATING} >= {min_rating!r}") if RATING in rows.columns else rows
+    rated = rows.where(rows[RATING] >= min_rating) if RATING in rows.columns else rows
     return rated.selectExpr(USER, ITEM, f"unix_micros({TIMESTAMP}) as {TIMESTAMP}", f"_metadata.row_index as {ROW}")
 
 
@@ -90,14 +90,3 @@ def in_time(rows: "DataFrame") -> "DataFrame":
     histories = rows.groupBy(USER).agg(sql.min(ROW).alias(ROW), sql.array_sort(sql.collect_list(event)).alias(EVENTS))
     parts = [sql.col(f"{EVENTS}.{field}").alias(field) for field in (TIMESTAMP, NUMBER)]
     return histories.orderBy(ROW).select(USER, *parts)
-
-
-def _flat(histories: pa.Table) -> Histories:
-    """The flat arrays of one row of lists per user."""
-    table = histories.combine_chunks()
-    lengths = table[NUMBER].combine_chunks().value_lengths().to_numpy(zero_copy_only=False)
-    items, times = (
-        table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False) for name in (NUMBER, TIMESTAMP)
-    )
-    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-    return Histories(tuple(table[USER].to_pylist()), items.astype(np.int32), times.astype(np.int64), offsets)

@@ -110,9 +110,11 @@ def test_histories_survive_being_written(tmp_path_factory: pytest.TempPathFactor
 
 
 def test_a_user_without_interactions_survives_being_written(tmp_path: Path) -> None:
-    histories = Histories(("a", "b"), np.array([1, 2], np.int32), np.array([5, 6]), np.array([0, 2, 2]))
-    histories.write(tmp_path)
-    assert [items.tolist() for items in Histories.read(tmp_path)] == [[1, 2], []]
+    offsets = np.array([0, 2, 2, 3])
+    Histories(("a", "b", "c"), np.array([1, 2, 1], np.int32), np.array([5, 6, 2**62]), offsets).write(tmp_path)
+    read = Histories.read(tmp_path)
+    assert [items.tolist() for items in read] == [[1, 2], [], [1]]
+    assert read.timestamps.tolist() == [5, 6, 2**62]
 
 
 def test_the_same_dataset_is_written_as_the_same_bytes(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ version N of a name is the git tag `<name>-vN`. Nobody works in the registry its
 clone of their own, and a commit arrives together with its tag or not at all. Of two writers at once, git takes one.
 """
 
+import errno
 import json
 import re
 import tempfile
@@ -54,7 +55,7 @@ def create(address: str) -> None:
     if is_url(address):
         return
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-        git.Repo.init(path, mkdir=True, bare=True, initial_branch=BRANCH).close()
+        _make(path)
     try:
         with git.Repo(path) as repository:
             bare = repository.bare
@@ -65,6 +66,19 @@ def create(address: str) -> None:
             f"params: version.registry = {address!r} has files checked out, so that git refuses to push to it:"
             f" `git -C {address} config core.bare true` makes it a registry"
         )
+
+
+def _make(path: Path) -> None:
+    """Make an empty registry, which appears whole; where another was faster, theirs stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+        finished = Path(folder) / path.name
+        git.Repo.init(finished, mkdir=True, bare=True, initial_branch=BRANCH).close()
+        try:
+            finished.rename(path)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
 
 
 @contextmanager

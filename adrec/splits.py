@@ -56,8 +56,9 @@ class LeaveOneOut:
 class GlobalTime:
     """Training ends at one moment for everybody, so that it sees nothing of what follows.
 
-    The target of a user is the first interaction from the moment on, given all before the moment: what a model
-    trained until then would be asked next. Who has no interaction before or none in the part is not asked.
+    The target of a user is the last interaction of the part, given all before it: the service knows a user's newest
+    interactions, while its model is older. Who has none in the part, or nothing before it, is not asked. The test
+    questions are thus some of those of leave-one-out.
 
     Attributes:
         validation_from: microseconds since 1970 UTC; training sees what is earlier.
@@ -73,14 +74,11 @@ class GlobalTime:
         return histories.earlier(self.validation_from)
 
     def asked(self, histories: "Histories", part: Part) -> tuple[np.ndarray, np.ndarray]:
-        """Users with interactions before the part and in it."""
-        after_training, after_validation = (histories.earlier(at) for at in (self.validation_from, self.test_from))
-        before, until = {
-            "validation": (after_training, after_validation),
-            "test": (after_validation, histories.lengths),
-        }[part]
-        users = np.flatnonzero((before > 0) & (until > before))
-        return users, before[users]
+        """Users with an interaction in the part that is not their first."""
+        trained, validated = (histories.earlier(at) for at in (self.validation_from, self.test_from))
+        earlier, until = {"validation": (trained, validated), "test": (validated, histories.lengths)}[part]
+        users = np.flatnonzero((until > earlier) & (until > 1))
+        return users, until[users] - 1
 
     def as_dict(self) -> dict[str, Any]:
         """The name and both moments."""

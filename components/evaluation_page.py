@@ -23,7 +23,7 @@ COLOURS = {"popularity": page.SERIES[4], "sasrec": page.SERIES[1], "adrec": page
 STAGE_COLOURS = {"pretrain": page.SERIES[1], "warmup": page.SERIES[5], "finetune": page.SERIES[0]}
 TARGETS = {
     LeaveOneOut.title: "the last interaction",
-    GlobalTime.title: "the first interaction after training and validation ended",
+    GlobalTime.title: "the last interaction after training and validation ended",
 }
 LARGEST_CUTOFF = 50
 MANY_POINTS = 40

@@ -77,7 +77,7 @@ def global_time(histories: Histories, prepare: config.Prepare) -> Split:
         if not number:
             raise ValueError(
                 f"params: prepare.validation_from = {prepare.validation_from:g} and test_from = {prepare.test_from:g}"
-                f" leave no {what}: users must have interactions before and after the moments that these shares mark"
+                f" leave no {what}: users need interactions before the first moment that they mark and after each"
             )
     return split
 

@@ -38,7 +38,7 @@ def test_leave_one_out_asks_for_the_last_two_and_trains_on_the_rest(split: Leave
 
 
 @given(EVENTS, st.integers(0, 20), st.integers(1, 5))
-def test_global_time_trains_on_the_past_and_asks_for_what_comes_next(events: list, cut: int, gap: int) -> None:
+def test_global_time_trains_on_the_past_and_asks_for_the_last_of_what_follows(events: list, cut: int, gap: int) -> None:
     data = dataset(events, GlobalTime(cut, cut + gap))
     by_user = {user: sorted((e for e in events if e[0] == user), key=lambda e: e[2]) for user, _, _ in events}
     assert [data.catalogue.decode(items) for items in data.training] == [
@@ -47,15 +47,24 @@ def test_global_time_trains_on_the_past_and_asks_for_what_comes_next(events: lis
     for part, start, end in (("validation", cut, cut + gap), ("test", cut + gap, 10**6)):
         expected = {}
         for user, history in by_user.items():
-            before = [item for _, item, time in history if time < start]
-            inside = [(item, time) for _, item, time in history if start <= time < end]
-            if before and inside:
-                expected[user] = (before, *inside[0])
+            *before, last = [(item, time) for _, item, time in history if time < end] or [(None, -1)]
+            if before and last[1] >= start:
+                expected[user] = ([item for item, _ in before], *last)
         asked, targets = data.questions(part)
         answers = zip(
             map(data.catalogue.decode, asked), data.catalogue.decode(targets), data.target_times(part), strict=True
         )
         assert dict(zip(asked.users, answers, strict=True)) == expected
+
+
+@given(EVENTS, st.integers(0, 20))
+def test_the_test_questions_of_global_time_are_some_of_leave_one_out(events: list, cut: int) -> None:
+    everything, later = (dataset(events * 3, split) for split in (LeaveOneOut(), GlobalTime(0, cut)))
+    (histories, targets), (some, theirs) = everything.questions("test"), later.questions("test")
+    places = [histories.users.index(user) for user in some.users]
+    assert places == [n for n, time in enumerate(everything.target_times("test")) if time >= cut]
+    assert theirs.tolist() == targets[places].tolist()
+    assert [items.tolist() for items in some] == [items.tolist() for items in histories.only(np.array(places, int))]
 
 
 @given(EVENTS)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -18,14 +19,16 @@ def run(*, interactions: Path, versioned: Path, prepare: config.Prepare, dataset
     """Write the folder `dataset`: catalogue, histories, their split, and which version of which data they come from.
 
     Raises:
-        ValueError: the section leaves nothing, or what cannot be split, or names an engine that is not installed.
+        FileNotFoundError: there are no interactions.
+        ValueError: they are no Parquet file, or the section leaves nothing, or what cannot be split, or names an engine
+            that is not installed.
     """
-    source = about(interactions)
+    source = origin(interactions)
     catalogue, histories = build(interactions, prepare)
     if not len(histories):
         raise ValueError(_nothing_left(interactions, prepare))
     version = json.loads(versioned.read_text())
-    origin = {
+    description = {
         **source,
         "data_hash": version["data_hash"],
         "data_tag": version["tag"],
@@ -36,7 +39,17 @@ def run(*, interactions: Path, versioned: Path, prepare: config.Prepare, dataset
         "split": SPLITS[prepare.split](histories, prepare).as_dict(),
     }
     with new_folder(dataset) as folder:
-        sequences.Dataset(catalogue, histories, origin).write(folder)
+        sequences.Dataset(catalogue, histories, description).write(folder)
+
+
+def origin(interactions: Path) -> dict[str, Any]:
+    """What the file knows of its source; raises where it is no file of interactions."""
+    if not interactions.is_file():
+        raise FileNotFoundError(f"there are no interactions at {interactions}: run the ingest step first")
+    try:
+        return about(interactions)
+    except pl.exceptions.ComputeError as error:
+        raise ValueError(f"{interactions} is no Parquet file of interactions: {error}") from None
 
 
 def build(interactions: Path, prepare: config.Prepare) -> tuple[Catalogue, Histories]:

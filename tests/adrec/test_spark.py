@@ -39,12 +39,6 @@ def test_spark_makes_the_same_catalogue_and_histories(tmp_path: Path, min_rating
         assert np.array_equal(ours, theirs)
 
 
-def test_nothing_else_loads_pyspark() -> None:
-    program = "import sys, adrec.spark, components.prepare, pipelines.run; print('pyspark' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
-
-
 @pytest.mark.parametrize(
     ("before", "java", "told"),
     [

@@ -50,6 +50,20 @@ def test_the_same_interactions_make_the_same_bytes(data_steps: Path, section: co
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
 
+def test_a_file_that_is_missing_or_something_else_is_named(
+    data_steps: Path, section: config.Prepare, tmp_path: Path
+) -> None:
+    for error, sentence in ((FileNotFoundError, "there are no interactions at"), (ValueError, "is no Parquet file")):
+        with pytest.raises(error, match=sentence):
+            prepare.run(
+                interactions=tmp_path / "thesis.txt",
+                versioned=data_steps / "versioned.json",
+                prepare=section,
+                dataset=tmp_path / "dataset",
+            )
+        (tmp_path / "thesis.txt").write_text("mine, and long enough to hold a footer")
+
+
 @pytest.mark.usefixtures("small_spark")
 def test_either_engine_makes_the_same_bytes(data_steps: Path, section: config.Prepare, tmp_path: Path) -> None:
     for engine in ("local", "spark"):

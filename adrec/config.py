@@ -87,10 +87,21 @@ class Version(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class Prepare(Section):
-    """Which interactions become histories."""
+    """Which interactions become histories, by which engine, and what of them is held out."""
 
     min_rating: float
     core: Positive
+    engine: Literal["local", "spark"]
+    split: Literal["leave_one_out", "global_time"]
+    validation_from: Annotated[float, Field(gt=0, lt=1)]
+    test_from: Annotated[float, Field(gt=0, lt=1)]
+
+    def __post_init__(self) -> None:
+        if self.validation_from >= self.test_from:
+            raise ValueError(
+                f"prepare.validation_from = {self.validation_from:g} must be below"
+                f" prepare.test_from = {self.test_from:g}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

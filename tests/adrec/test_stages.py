@@ -13,7 +13,7 @@ from adrec.baselines.popularity import count, popularity_scorer
 from adrec.fit import Epoch, Learner, patience_is_over
 from adrec.metrics import ndcg
 from adrec.ranking import network_scorer, rank_targets
-from adrec.sequences import Dataset, build, k_core
+from adrec.sequences import Dataset, build
 from components import finetune, pretrain, warmup
 
 
@@ -134,7 +134,7 @@ def test_training_goes_from_popularity_most_of_the_way_to_the_oracle(tiny: dict)
     """A small demo world, all three stages; measured by the mean NDCG@20 on the test targets."""
     num_items, seed = 60, 3
     rows = demo.interactions(400, num_items, seed)
-    catalogue, histories = build(k_core(rows, 5))
+    catalogue, histories = build(rows, 5)
     data = Dataset(catalogue, histories, {})
     model = replace(tiny["model"], dimension=32, heads=2, max_length=30, dropout=0.0, embedding_dropout=0.1)
     options = {"epochs": 8, "evaluate_every": 4, "batch_size": 32, "learning_rate": 0.005}

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from adrec.sequences import HISTORIES_FILE, Dataset
+from adrec.splits import LeaveOneOut
 from components import publish, tables
-from components.prepare import SHORTEST
 from features import store
 
 LENGTH = 12
@@ -54,7 +54,7 @@ def served(tiny_dataset: Path) -> pl.DataFrame:
 
 
 def test_what_prepare_and_publish_make_is_as_expected(dataset: Path, served: pl.DataFrame) -> None:
-    tables.check_sequences(dataset, SHORTEST)
+    tables.check_sequences(dataset, LeaveOneOut.shortest)
     tables.check_features(served, LENGTH)
 
 
@@ -62,7 +62,7 @@ def test_what_prepare_and_publish_make_is_as_expected(dataset: Path, served: pl.
 def test_histories_that_cannot_be_trained_on_are_refused(dataset: Path, name: str, spoil: Spoil) -> None:
     spoil(pl.read_parquet(dataset / HISTORIES_FILE)).write_parquet(dataset / HISTORIES_FILE)
     with pytest.raises(ValueError, match=re.escape(f"not fit for training: expected that {name} (")) as error:
-        tables.check_sequences(dataset, SHORTEST)
+        tables.check_sequences(dataset, LeaveOneOut.shortest)
     assert "example row 1 (" in str(error.value)
 
 

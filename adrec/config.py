@@ -163,9 +163,12 @@ class Package(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class Publish(Section):
-    """What the feature store keeps of a user."""
+    """What the feature store keeps of users and items."""
 
     max_length: Annotated[int, Field(ge=1, le=4096)]
+    ttl_days: NonNegative
+    half_life_days: Rate
+    popular_items: Positive
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -143,7 +143,7 @@ def test_a_live_interaction_counts_in_the_next_answer(
 ) -> None:
     user = dataset.histories.users[-1]
     best = client.for_user(user, k=1).items[0].item_id
-    store.append(feature_store, user, best, datetime.now(UTC), max_length=12)
+    store.append(feature_store, user, best, datetime.now(UTC))
     answer = client.for_user(user, k=100)
     assert best not in {item.item_id for item in answer.items}
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from adrec.interactions import ITEM, TIMESTAMP
 from adrec.output import new_file
+from features import online
 from features.folder import EVENT_TIMESTAMP, ITEMS, POPULAR_FILE, folder
 
 if TYPE_CHECKING:
@@ -33,19 +34,18 @@ def ranking(interactions: pl.DataFrame, half_life_days: float, count: int) -> pl
 
 def write(feast: "FeatureStore", interactions: pl.DataFrame, half_life_days: float, count: int) -> None:
     """Rank the items of `interactions`, in the offline table and in the online store."""
+    from feast.protos.feast.types.Value_pb2 import DoubleList, StringList, Value
+
     best = ranking(interactions, half_life_days, count)
-    row = pl.DataFrame(
-        {
-            RANKING: [EVERYBODY],
-            ITEMS: [best[ITEM].to_list()],
-            SCORES: [best[SCORES].to_list()],
-            EVENT_TIMESTAMP: [interactions[TIMESTAMP].max()],
-        },
-        schema_overrides={ITEMS: pl.List(pl.String()), SCORES: pl.List(pl.Float64())},
-    )
+    items, scores, newest = best[ITEM].to_list(), best[SCORES].to_list(), interactions[TIMESTAMP].max()
+    row = {RANKING: [EVERYBODY], ITEMS: [items], SCORES: [scores], EVENT_TIMESTAMP: [newest]}
     with new_file(folder() / POPULAR_FILE) as unfinished:
-        row.write_parquet(unfinished)
-    feast.write_to_online_store(VIEW, row.to_pandas())
+        pl.DataFrame(row).write_parquet(unfinished)
+    values = {
+        ITEMS: Value(string_list_val=StringList(val=items)),
+        SCORES: Value(double_list_val=DoubleList(val=scores)),
+    }
+    online.put(feast, VIEW, [(online.key(RANKING, EVERYBODY), values, newest, None)])
 
 
 def read(feast: "FeatureStore") -> list[tuple[str, float]]:

@@ -61,10 +61,11 @@ class Recommender:
         import torch
 
         from adrec.recommend import Recommender as Model
+        from serving.fallback import Fallback
 
         torch.set_num_threads(1)  # a request is too small to share; more workers serve more requests
-        self.model = Model.load(MODEL, steps=BOUNDS.steps)
         self.store = store.open_store(bento().info.labels["feature_service"])
+        self.fallback = Fallback(Model.load(MODEL, steps=BOUNDS.steps), self.store)
         self.tag = str(bento().tag)
 
     @bentoml.on_startup
@@ -89,7 +90,7 @@ class Recommender:
     def answer(self, request: schemas.Request) -> schemas.Answer:
         """Read the history where a user is named, and recommend."""
         history = request.items if request.user_id is None else store.history(self.store, request.user_id)
-        found = self.model.recommend(
+        found = self.fallback.model().recommend(
             history or [], request.k, exclude=request.exclude, exclude_seen=request.exclude_seen
         )
         scored = zip(found.items, found.scores, strict=True)

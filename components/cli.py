@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
 def chooser() -> argparse.ArgumentParser:
     """The first argument: what to do. Only the chosen step's packages are loaded after it."""
     parser = argparse.ArgumentParser(prog="python -m components.cli", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("step", choices=[*steps.STEPS, "get"], help="`STEP --help` lists what it takes")
+    parser.add_argument("step", choices=[*steps.KNOWN, "get"], help="`STEP --help` lists what it takes")
     return parser
 
 

@@ -9,6 +9,7 @@ import os
 import runpy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,7 +171,12 @@ def settings_of(store: Store) -> Publish:
     tags = store.feast.get_feature_view(online.VIEW).tags
     if SETTINGS not in tags:
         raise ValueError(f"nothing was published in {folder()} yet: run the publish step first")
-    return parse(Publish, json.loads(tags[SETTINGS]))
+    return _parsed(tags[SETTINGS])
+
+
+@cache
+def _parsed(settings: str) -> Publish:
+    return parse(Publish, json.loads(settings))
 
 
 def _connect() -> "FeatureStore":

@@ -10,7 +10,7 @@ from adrec.config import Publish
 from adrec.interactions import ITEM, SCHEMA, TIMESTAMP, USER
 from adrec.output import new_file
 from adrec.sequences import Dataset
-from features import store
+from features import profile, store
 
 
 def run(*, dataset: Path, publish: Publish, published: Path) -> None:
@@ -20,6 +20,7 @@ def run(*, dataset: Path, publish: Publish, published: Path) -> None:
     """
     prepared = Dataset.read(dataset)
     store.publish(interactions(prepared), publish)
+    profile.write(profile_of(prepared, publish.max_length))
     summary = {
         "feature_service": store.SERVICE,
         "users": len(prepared.histories),
@@ -29,6 +30,18 @@ def run(*, dataset: Path, publish: Publish, published: Path) -> None:
     }
     with new_file(published) as unfinished:
         unfinished.write_text(json.dumps(summary, indent=2) + "\n")
+
+
+def profile_of(dataset: Dataset, max_length: int) -> profile.Profile:
+    """What training sees of the histories, for `drift` to hold against what the service is asked."""
+    recent = dataset.histories.last(max_length)
+    counts = np.bincount(recent.items, minlength=len(dataset.catalogue) + 1)[1:]
+    lengths, users = np.unique(recent.lengths, return_counts=True)
+    return profile.Profile(
+        data_tag=str(dataset.about["data_tag"]),
+        lengths=dict(zip(lengths.tolist(), users.tolist(), strict=True)),
+        items=dict(zip(dataset.catalogue.items, counts.tolist(), strict=True)),
+    )
 
 
 def interactions(dataset: Dataset) -> pl.DataFrame:

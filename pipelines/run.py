@@ -54,7 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     from pipelines.training import training
 
-    status, journal = conduct(training, {**params, "source_key": key}, len(STEPS), Journal)
+    taken = training.pipeline_spec.root.input_definitions.parameters
+    values = {name: section for name, section in params.items() if name in taken}
+    status, journal = conduct(training, {**values, "source_key": key}, len(STEPS), Journal)
     if not status:
         keep(journal)
         summary.show(journal, REPORT, BENTO)

@@ -16,7 +16,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse
 
 from adrec.config import Serve, parse
-from features import store
+from features import profile, store
 from serving import schemas
 from serving.startup import MODEL
 
@@ -67,6 +67,7 @@ class Recommender:
         self.store = store.open_store(bento().info.labels["feature_service"])
         self.fallback = Fallback(Model.load(MODEL, steps=BOUNDS.steps), self.store)
         self.tag = str(bento().tag)
+        self.sample = profile.Sample(BOUNDS.sample, store.settings_of(self.store).max_length)
 
     @bentoml.on_startup
     def tame_the_collector(self) -> None:
@@ -93,6 +94,7 @@ class Recommender:
         found = self.fallback.model().recommend(
             history or [], request.k, exclude=request.exclude, exclude_seen=request.exclude_seen
         )
+        self.sample.offer(history or [], found.strategy)
         scored = zip(found.items, found.scores, strict=True)
         return schemas.Answer(
             items=[schemas.ScoredItem(item_id=item, score=score) for item, score in scored],

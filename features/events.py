@@ -12,8 +12,6 @@ import polars as pl
 from adrec.interactions import ITEM, TIMESTAMP, USER
 from features.folder import EVENTS_FILE, INTERACTIONS, folder
 
-Event = tuple[str, str, int]  # user, item, microseconds since 1970 UTC
-
 TABLE = """
 CREATE TABLE IF NOT EXISTS events (
     number INTEGER PRIMARY KEY,
@@ -28,12 +26,11 @@ AT_ONCE = 500  # users in one query: SQLite bounds the number of its parameters
 PATIENCE = 60.0  # seconds to wait for another writer
 
 
-def add(events: Iterable[Event]) -> int:
-    """Log the events that are new, all of them or none; gives how many they are."""
+def add(interactions: pl.DataFrame) -> None:
+    """Log the events that are new, all of them or none."""
+    rows = interactions.select(USER, ITEM, pl.col(TIMESTAMP).dt.epoch("us"))
     with _log() as log, log:
-        before = log.total_changes
-        log.executemany(ADD, events)
-        return log.total_changes - before
+        log.executemany(ADD, rows.iter_rows())
 
 
 def newest() -> int:
@@ -61,7 +58,7 @@ def _of(log: sqlite3.Connection, users: Sequence[str], after: int) -> pl.DataFra
     return _interactions(log.execute(f"{SELECT} AND user_id IN ({places}) ORDER BY number", (after, *users)))
 
 
-def _interactions(events: Iterable[Event]) -> pl.DataFrame:
+def _interactions(events: Iterable[tuple[str, str, int]]) -> pl.DataFrame:
     schema = {USER: pl.String(), ITEM: pl.String(), TIMESTAMP: pl.Int64()}
     rows = pl.DataFrame(list(events), schema=schema, orient="row")
     return rows.with_columns(pl.from_epoch(TIMESTAMP, "us").dt.replace_time_zone("UTC")).cast(INTERACTIONS)

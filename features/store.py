@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from adrec.config import Publish, parse
-from adrec.interactions import TIMESTAMP, USER
+from adrec.interactions import USER
 from features import events, histories, known, offline, online, popularity
 from features.folder import FOLDER_VARIABLE, INTERACTIONS, ITEMS, REDIS_VARIABLE, TIMESTAMPS, folder
 
@@ -119,7 +119,7 @@ def append(store: Store, user: str, item: str, time: datetime) -> None:
     timestamp = (time - EPOCH) // timedelta(microseconds=1)
     settings = settings_of(store)
     with online.writing(store.feast):
-        events.add([(user, item, timestamp)])
+        events.add(pl.DataFrame([(user, item, time)], schema=INTERACTIONS, orient="row"))
         before = _read(store, user)
         if _hides_something(before, timestamp, settings):
             online.replace(store.feast, histories.latest(known.of([user]), settings.max_length))
@@ -150,10 +150,11 @@ def append_all(store: Store, interactions: pl.DataFrame) -> int:
     """
     max_length = settings_of(store).max_length
     rows = interactions.select(INTERACTIONS.keys())
-    new = events.add(rows.with_columns(pl.col(TIMESTAMP).dt.epoch("us")).iter_rows())
+    users = rows[USER].unique().to_list()
+    new = rows.unique().join(known.of(users), on=rows.columns, how="anti").height
+    events.add(rows)
     newest_event = events.newest()
-    changed = known.of(rows[USER].unique().to_list())
-    online.fill(store.feast, histories.latest(changed, max_length), newest_event, max_length)
+    online.fill(store.feast, histories.latest(known.of(users), max_length), newest_event, max_length)
     return new
 
 

@@ -204,9 +204,12 @@ class Package(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class Publish(Section):
-    """What the feature store keeps of a user."""
+    """What the feature store keeps of users and items."""
 
     max_length: Annotated[int, Field(ge=1, le=4096)]
+    ttl_days: NonNegative
+    half_life_days: Rate
+    popular_items: Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,12 +223,27 @@ class Serve(Section):
     steps: NonNegative
     min_overlap: Share
     max_concurrency: Positive
+    sample: Share
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift(Section):
+    """When the service is asked for something else than the model was trained on."""
+
+    days: Positive
+    min_requests: Positive
+    max_length_index: Decay
+    max_popularity_index: Decay
+    max_unknown: Share
+    max_without_history: Share
+    movers: Positive
 
 
 SECTIONS: dict[str, type[Section]] = {
     section.key(): section
     for section in (
         Ingest, Validate, Version, Prepare, Model, Pretrain, Warmup, Finetune, Evaluate, Gate, Package, Publish, Serve,
+        Drift,
     )
 }  # fmt: skip
 

@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
 def chooser() -> argparse.ArgumentParser:
     """The first argument: what to do. Only the chosen step's packages are loaded after it."""
     parser = argparse.ArgumentParser(prog="python -m components.cli", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("verb", choices=[*steps.STEPS, *QUESTIONS], help="`VERB --help` lists what it takes")
+    parser.add_argument("verb", choices=[*steps.KNOWN, *QUESTIONS], help="`VERB --help` lists what it takes")
     return parser
 
 

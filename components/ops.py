@@ -187,3 +187,27 @@ def publish(
     from components.steps import call
 
     call("publish", dataset=dataset.path, publish=publish, published=published.path)
+
+
+@op
+def append(
+    interactions: Input[Dataset],
+    versioned: Input[Artifact],
+    prepare: dict,
+    data_hash: str,
+    code_revision: str,
+    appended: Output[Artifact],
+) -> None:
+    """Append versioned events to the feature store."""
+    from components.steps import call
+
+    inputs = {"interactions": interactions.path, "versioned": versioned.path}
+    call("append", **inputs, prepare=prepare, appended=appended.path)
+
+
+@op
+def republish(appended: Input[Artifact], data_hash: str, code_revision: str, republished: Output[Artifact]) -> None:
+    """Bring the offline tables and the ranking of popular items up to the last event."""
+    from components.steps import call
+
+    call("republish", appended=appended.path, republished=republished.path)

@@ -55,7 +55,8 @@ def open_session() -> "SparkSession":
         session: SparkSession = builder.config("spark.sql.execution.arrow.pyspark.enabled", "true").getOrCreate()
     except PySparkRuntimeError as error:
         raise ValueError(
-            f"params: prepare.engine = 'spark' could not start Spark, which needs Java 17 or later: {error}"
+            "params: prepare.engine = 'spark' could not start Spark, which needs Java 17 or later and a user whom"
+            f" /etc/passwd names; Java's own words stand above ({error})"
         ) from None
     return session
 

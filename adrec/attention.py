@@ -3,33 +3,16 @@
 Legend: B sequences, L positions, D width, H heads, E = D / H; R rows of W columns (`adrec.layout`).
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from adrec.bare import linear
 from adrec.layout import Layout
 
-
-class Past(NamedTuple):
-    """What one layer keeps between steps: all that does not depend on the position being computed.
-
-    Attributes:
-        keys_BHLE: of earlier positions; the last slot is free for the new one, and each step overwrites it.
-        values_BHLE: likewise.
-        slot_2BHE: the two free slots, a view.
-        bias_B11L: added to the logits: 0 where a position exists, -inf where none does (`Padding.over_last`).
-        weight_3DD: those of query, key and value on top of each other, because one product is faster than three.
-        bias_3D: likewise.
-    """
-
-    keys_BHLE: Tensor
-    values_BHLE: Tensor
-    slot_2BHE: Tensor
-    bias_B11L: Tensor
-    weight_3DD: Tensor
-    bias_3D: Tensor
+Step = Callable[[Tensor], Tensor]  # from what stands at each history's last position, [B, D], to what comes out there
 
 
 class Attention(nn.Module):
@@ -61,40 +44,37 @@ class Attention(nn.Module):
         )
         return self.output(attended_BHLE.transpose(1, 2).flatten(2))
 
-    def remember(self, x_RWD: Tensor, layout: Layout, bias_B11L: Tensor) -> Past:
-        """Keep what steps at the last position need of those before it; the bias is that of `Past`."""
-        keys_values = [self._split(layout.histories(part(x_RWD))) for part in (self.key, self.value)]
-        keys_values_2BHLE = torch.stack(keys_values)
-        parts = (self.query, self.key, self.value)
-        return Past(
-            keys_BHLE=keys_values_2BHLE[0],
-            values_BHLE=keys_values_2BHLE[1],
-            slot_2BHE=keys_values_2BHLE[:, :, :, -1],
-            bias_B11L=bias_B11L,
-            weight_3DD=torch.cat([part.weight for part in parts]),
-            bias_3D=torch.cat([part.bias for part in parts]),
-        )
+    def after(self, x_RWD: Tensor, layout: Layout, bias_B11L: Tensor | None) -> Step:
+        """Self-attention at the last position of histories that do not change before it.
 
-    def step(self, x_BD: Tensor, past: Past) -> Tensor:
-        """Attend from one new position [B, D] to itself and to all before it; writes it into `past`."""
-        projected_B3HE = F.linear(x_BD, past.weight_3DD, past.bias_3D).view(len(x_BD), 3, self.heads, -1)
-        past.slot_2BHE.copy_(projected_B3HE[:, 1:].transpose(0, 1))
-        return self._gather(projected_B3HE[:, 0], past)
+        Args:
+            x_RWD: what attends, laid out in rows; what stands at a last position is not used.
+            layout: of the rows.
+            bias_B11L: added to the logits of the last position, where not all is seen (`Padding.over_last`).
+        """
+        return self._last(x_RWD, layout, bias_B11L, slice(None))
 
-    def fill(self, x_BD: Tensor, past: Past) -> None:
-        """Write the last position [B, D] into `past`, where steps only ask."""
-        for slot_BHE, part in zip(past.slot_2BHE, (self.key, self.value), strict=True):
-            slot_BHE.copy_(part(x_BD).unflatten(-1, (self.heads, -1)))
+    def over(self, x_RWD: Tensor, layout: Layout, bias_B11L: Tensor | None) -> Step:
+        """Cross-attention from each history's last position to all of `x_RWD`; the arguments are those of `after`."""
+        return self._last(x_RWD, layout, bias_B11L, slice(self.query.out_features))
 
-    def ask(self, x_BD: Tensor, past: Past) -> Tensor:
-        """Attend from outside, [B, D], to all positions in `past`."""
-        return self._gather(self.query(x_BD).unflatten(-1, (self.heads, -1)), past)
+    def _last(self, x_RWD: Tensor, layout: Layout, bias_B11L: Tensor | None, anew: slice) -> Step:
+        """Attention at the last position, which at each step projects its input `anew` to these of 3D features."""
+        parts, output = (self.query, self.key, self.value), linear(self.output)
+        weight_3DD, bias_3D = torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts])
+        projected_RW3D = F.linear(x_RWD, weight_3DD, bias_3D)  # one product is faster than three
+        projected_BL3D = layout.histories(projected_RW3D)
+        projected_BL3D[:, -1] = layout.ends(projected_RW3D)
+        query_BHLE, keys_BHLE, values_BHLE = map(self._split, projected_BL3D.chunk(3, dim=-1))
+        query_BH1E, features_BA = query_BHLE[:, :, -1:], projected_BL3D[:, -1, anew]
+        weight_DA, bias_A = weight_3DD[anew].T, bias_3D[anew]
 
-    def _gather(self, query_BHE: Tensor, past: Past) -> Tensor:
-        attended_BH1E = F.scaled_dot_product_attention(
-            query_BHE[:, :, None], past.keys_BHLE, past.values_BHLE, attn_mask=past.bias_B11L
-        )
-        return self.output(attended_BH1E.flatten(1))
+        def step(x_BD: Tensor) -> Tensor:
+            torch.addmm(bias_A, x_BD, weight_DA, out=features_BA)  # seen through the views above
+            attended_BH1E = F.scaled_dot_product_attention(query_BH1E, keys_BHLE, values_BHLE, attn_mask=bias_B11L)
+            return output(attended_BH1E.flatten(1))
+
+        return step
 
     def _split(self, x_BLD: Tensor) -> Tensor:
         return x_BLD.unflatten(-1, (self.heads, -1)).transpose(1, 2)

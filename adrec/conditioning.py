@@ -24,7 +24,7 @@ class Conditioning(nn.Module, ABC):
         """The denoiser's input [R, W, D] at all places; time may be one vector [D] for all."""
 
     @abstractmethod
-    def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor) -> Last:
+    def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor | None) -> Last:
         """The same at each history's last token, as a function of what changes there from step to step."""
 
 
@@ -35,7 +35,7 @@ class Sum(Conditioning):
         """As `join`."""
         return self.join(condition_RWD, noisy_RWD, time_RWD)
 
-    def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor) -> Last:
+    def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor | None) -> Last:
         """The sum with the condition at the last token."""
         condition_BD = layout.ends(condition_RWD)
         return lambda noisy_BD, time_D: self.join(condition_BD, noisy_BD, time_D)
@@ -82,14 +82,13 @@ class CrossAttention(Conditioning):
         asking_RWD = noisy_RWD + time_RWD
         return self.norm(asking_RWD + self.attention(asking_RWD, condition_RWD, mask_R1WW))
 
-    def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor) -> Last:
+    def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor | None) -> Last:
         """The conditions do not change; their keys and values are computed once."""
-        past = self.attention.remember(condition_RWD, layout, bias_B11L)
-        self.attention.fill(layout.ends(condition_RWD), past)
+        attend = self.attention.over(condition_RWD, layout, bias_B11L)
 
         def last(noisy_BD: Tensor, time_D: Tensor) -> Tensor:
             asking_BD = noisy_BD + time_D
-            return self.norm(asking_BD + self.attention.ask(asking_BD, past))
+            return self.norm(asking_BD + attend(asking_BD))
 
         return last
 

@@ -179,12 +179,12 @@ class ADRec(Network):
         condition_RWD = self.condition(items_M, layout, mask_R1WW)
         following_RW = layout.rows(items_M.roll(-1))  # wrong at last positions, which are not kept
         mixed_RWD = self.conditioning(condition_RWD, self.clean(following_RW), time_SD[-1], mask_R1WW)
-        pasts = self.denoiser.remember(mixed_RWD, layout, mask_R1WW, bias_B11L)
+        denoise = self.denoiser.after(mixed_RWD, layout, mask_R1WW, bias_B11L)
         mix = self.conditioning.of_last(condition_RWD, layout, bias_B11L)
         noise_SD = self.draw_noise().to(condition_RWD)
         noisy_BD = noise_SD[0].expand(len(items_BL), -1)
         for step, time_D, noise_D in zip(self.reversal, time_SD, noise_SD.roll(-1, 0), strict=True):
-            clean_BD = self.output(self.denoiser.step(mix(noisy_BD, time_D), pasts))
+            clean_BD = self.output(denoise(mix(noisy_BD, time_D)))
             noisy_BD = step.draw(clean_BD, noisy_BD, self.noise(clean_BD, noise_D))
         return noisy_BD
 

@@ -1,6 +1,7 @@
 """The feature store from the command line: `python -m features {append,history,export} …`.
 
-* `append FILE` adds a file of events; killed and started again, it goes on and nothing counts twice.
+* `append FILE` adds a file of events; killed and started again, it goes on and nothing counts twice. Malformed lines,
+  of which there may be `--max-rejects`, are set aside in the store's folder.
 * `history USER` prints the items of a user, oldest first, one a line.
 * `export FILE` writes all interactions that the store knows, to train on: `make run SOURCE=FILE FORMAT=parquet`.
 
@@ -13,6 +14,9 @@ from pathlib import Path
 
 from adrec import interactions, readers
 from features import known, store
+from features.folder import folder
+
+REJECTS = "rejects.csv"  # in the store's folder: the malformed lines of the last file
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     appending.add_argument("file", help="a path or any fsspec URL")
     appending.add_argument("--format", default="parquet", choices=sorted(readers.FORMATS))
     appending.add_argument("--column", action="append", default=[], metavar="OURS=THEIRS", help="as in user_id=uid")
+    appending.add_argument("--max-rejects", type=int, default=0, help="how many lines may be malformed (0)")
     appending.set_defaults(run=append)
     reading = commands.add_parser("history", help="the items of a user, oldest first")
     reading.add_argument("user")
@@ -47,9 +52,11 @@ def parser() -> argparse.ArgumentParser:
 def append(options: argparse.Namespace) -> str:
     """Add the events of a file."""
     columns = dict(assignment.split("=", 1) for assignment in options.column)
-    rows = readers.read(options.file, options.format, columns)
-    new = store.append_all(store.open_store(), rows)
-    return f"{new:,} of {rows.height:,} events were new"
+    opened, events, new = store.open_store(), 0, 0
+    with readers.Rejects(folder() / REJECTS, options.max_rejects) as malformed:
+        for rows in readers.read(options.file, options.format, columns, malformed):
+            events, new = events + rows.height, new + store.append_all(opened, rows)
+    return f"{new:,} of {events:,} events were new"
 
 
 def history(options: argparse.Namespace) -> str:

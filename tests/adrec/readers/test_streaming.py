@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import polars as pl
 import pytest
@@ -105,6 +106,17 @@ def test_a_damaged_parquet_is_read_or_refused_in_one_sentence(folder: Path, plac
     assert isinstance(found, tuple) or "\n" not in found
 
 
+def test_a_text_file_is_read_in_batches_that_are_no_larger_than_a_block(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text, "BLOCK", 100)
+    source = folder / "u.data"
+    source.write_text("".join(f"{number:03}\ti\t5\t1\n" for number in range(500)))  # 10 bytes each
+    batches = list(readers.read(str(source), "movielens", {}, readers.Rejects(folder / "rejects.csv", 0)))
+    assert max(batch.height for batch in batches) <= 11
+    assert pl.concat(batches)["user_id"].to_list() == [f"{number:03}" for number in range(500)]
+
+
 def test_a_typed_file_is_read_in_batches_in_its_order(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "BATCH", 7)
     path = folder / "ours.parquet"
@@ -125,6 +137,15 @@ def test_the_hash_of_several_files_is_that_of_their_bytes_in_order(folder: Path)
         assert rows["user_id"].to_list() == ["u", "v"]
         with pytest.raises(ValueError, match=f"has SHA-256 {digest}, not 0000"):
             list(readers.read(source, "movielens", {}, rejects, "0" * 64))
+
+
+def test_the_files_of_an_archive_are_one_source(folder: Path) -> None:
+    with ZipFile(folder / "parts.zip", "w") as archive:
+        for name in ("b", "a"):
+            archive.writestr(f"{name}.inter", f"user_id:token\titem_id:token\ttimestamp:float\n{name}\ti\t1.0\n")
+    rejects = readers.Rejects(folder / "rejects.csv", 0)
+    rows = pl.concat(readers.read(f"zip://*.inter::file://{folder}/parts.zip", "recbole", {}, rejects))
+    assert rows["user_id"].to_list() == ["a", "b"]
 
 
 def test_batches_are_written_as_their_whole_would_be(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

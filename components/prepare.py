@@ -2,12 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from adrec import config, sequences
-from adrec.interactions import about
+from adrec.interactions import about, scan
 from adrec.output import new_folder
 from adrec.sequences import Catalogue, Histories
 from adrec.splits import GlobalTime, LeaveOneOut, Split
@@ -22,13 +21,13 @@ def run(*, interactions: Path, versioned: Path, prepare: config.Prepare, dataset
         ValueError: they are no Parquet file, or the section leaves nothing, or what cannot be split, or names an engine
             that is not installed.
     """
-    source = origin(interactions)
-    catalogue, histories = build(interactions, prepare)
+    rows = scan(interactions)
+    catalogue, histories = build(interactions, rows, prepare)
     if not len(histories):
-        raise ValueError(_nothing_left(interactions, prepare))
+        raise ValueError(_nothing_left(rows, prepare))
     version, split = json.loads(versioned.read_text()), SPLITS[prepare.split](histories, prepare)
     description = {
-        **source,
+        **about(interactions),
         "data_hash": version["data_hash"],
         "data_tag": version["tag"],
         "catalogue_hash": catalogue.hash,
@@ -42,23 +41,13 @@ def run(*, interactions: Path, versioned: Path, prepare: config.Prepare, dataset
         tables.check_sequences(folder, split.shortest)
 
 
-def origin(interactions: Path) -> dict[str, Any]:
-    """What the file knows of its source; raises where it is no file of interactions."""
-    if not interactions.is_file():
-        raise FileNotFoundError(f"there are no interactions at {interactions}: run the ingest step first")
-    try:
-        return about(interactions)
-    except pl.exceptions.ComputeError as error:
-        raise ValueError(f"{interactions} is no Parquet file of interactions: {error}") from None
-
-
-def build(interactions: Path, prepare: config.Prepare) -> tuple[Catalogue, Histories]:
-    """The catalogue and the histories of the liked interactions of frequent users and items, by the chosen engine."""
+def build(interactions: Path, rows: pl.LazyFrame, prepare: config.Prepare) -> tuple[Catalogue, Histories]:
+    """The catalogue and the histories of the liked `rows` of frequent users and items, by the chosen engine."""
     if prepare.engine == "spark":
         from adrec import spark  # PySpark comes with an extra
 
         return spark.build(interactions, prepare.min_rating, prepare.core)
-    return sequences.build(sequences.liked(pl.scan_parquet(interactions), prepare.min_rating), prepare.core)
+    return sequences.build(sequences.liked(rows, prepare.min_rating), prepare.core)
 
 
 def leave_one_out(histories: Histories, prepare: config.Prepare) -> Split:
@@ -100,8 +89,7 @@ def global_time(histories: Histories, prepare: config.Prepare) -> Split:
 SPLITS = {"leave_one_out": leave_one_out, "global_time": global_time}
 
 
-def _nothing_left(interactions: Path, prepare: config.Prepare) -> str:
-    rows = pl.scan_parquet(interactions)
+def _nothing_left(rows: pl.LazyFrame, prepare: config.Prepare) -> str:
     everything, liked = (
         part.select(pl.len()).collect().item() for part in (rows, sequences.liked(rows, prepare.min_rating))
     )

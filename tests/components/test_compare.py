@@ -52,7 +52,7 @@ def params_file(tiny: dict[str, config.Section], tmp_path_factory: pytest.TempPa
     for number, content in enumerate((rows, later)):
         data, validation = folder / f"{number}.parquet", folder / "validation"
         interactions.write(content, data, {})
-        validate.run(interactions=data, validate=tiny["validate"], validation=validation)
+        validate.run(interactions=data, validate=tiny["validate"], version=section, validation=validation)
         version.run(interactions=data, validation=validation, version=section, versioned=folder / "versioned.json")
     sections = {**tiny, "version": section}
     (folder / "params.yaml").write_text(yaml.safe_dump({name: part.as_dict() for name, part in sections.items()}))

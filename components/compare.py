@@ -40,7 +40,8 @@ def compare(before: str, after: str, section: config.Version) -> dict[str, Chang
 def changes(before: pl.LazyFrame, after: pl.LazyFrame) -> dict[str, Change]:
     """The change of rows, users and items; a row counts as often as it stands there, the order does not count."""
     signed = [frame.with_columns(pl.lit(sign, pl.Int64).alias(SIGN)) for frame, sign in ((before, -1), (after, 1))]
-    rows = pl.concat(signed, how="diagonal")
+    codes = [pl.col(key).cast(pl.Categorical(pl.Categories.random())).to_physical() for key in (USER, ITEM)]
+    rows = pl.concat(signed, how="diagonal").with_columns(codes)  # numbers, because a whole log is held against another
     columns = rows.collect_schema().names()
     columns.remove(SIGN)
     present = {key: rows.select(key, SIGN).unique() for key in (USER, ITEM)}

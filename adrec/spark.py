@@ -2,7 +2,7 @@
 
 Filter, k-core, numbering and order run on the cluster; the histories, which training needs on one machine anyway, come
 back through Arrow. The interactions are one Parquet file that driver and executors see under the same path. Spark is
-configured as any Spark program is (`spark-defaults.conf`, `SPARK_REMOTE`); without that it uses this machine's cores.
+configured as any Spark program is (`spark-defaults.conf`); without that it uses this machine's cores.
 """
 
 from pathlib import Path

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from filelock import FileLock
 
 from adrec.config import Publish, parse
 from adrec.interactions import USER
@@ -69,28 +70,25 @@ def publish(interactions: pl.DataFrame, settings: Publish) -> None:
         settings: what to keep of them.
     """
     folder().mkdir(parents=True, exist_ok=True)
-    feast = _connect()
-    feast.apply(_definitions(settings))
-    known.write(interactions)
-    newest_event = events.newest()
-    rows = known.interactions()
-    latest = histories.latest(rows, settings.max_length)
-    online.fill(feast, latest, newest_event, settings.max_length)
-    former = offline.users()  # of the last publication that came to its end
-    online.forget(feast, former.filter(~former.is_in(latest[USER].implode())).to_list())
-    popularity.write(feast, rows, settings.half_life_days, settings.popular_items)
-    offline.write(rows, newest_event, settings.max_length)
+    with _writing_tables():
+        feast = _connect()
+        feast.apply(_definitions(settings))
+        known.write(interactions)
+        newest_event = events.newest()
+        rows = known.interactions()
+        latest = histories.latest(rows, settings.max_length)
+        online.fill(feast, latest, newest_event, settings.max_length)
+        former = offline.users()  # of the last publication that came to its end
+        online.forget(feast, former.filter(~former.is_in(latest[USER].implode())).to_list())
+        _write_tables(feast, rows, newest_event, settings)
 
 
 def refresh(store: Store) -> None:
     """Bring the offline tables and the ranking of popular items up to the last event; nothing where they are."""
-    if offline.is_current():
-        return
-    settings = settings_of(store)
-    newest_event = events.newest()
-    rows = known.interactions()
-    popularity.write(store.feast, rows, settings.half_life_days, settings.popular_items)
-    offline.write(rows, newest_event, settings.max_length)
+    with _writing_tables():
+        if not offline.is_current():
+            newest_event = events.newest()
+            _write_tables(store.feast, known.interactions(), newest_event, settings_of(store))
 
 
 def history(store: Store, user: str) -> list[str] | None:
@@ -178,6 +176,17 @@ def settings_of(store: Store) -> Publish:
 @cache
 def _parsed(settings: str) -> Publish:
     return parse(Publish, json.loads(settings))
+
+
+def _writing_tables() -> FileLock:
+    """One process at a time writes the tables; who only appends need not wait."""
+    return FileLock(folder() / "tables.lock")
+
+
+def _write_tables(feast: "FeatureStore", rows: pl.DataFrame, newest_event: int, settings: Publish) -> None:
+    """Write the ranking and, last, the offline table of histories, which says how far it goes."""
+    popularity.write(feast, rows, settings.half_life_days, settings.popular_items)
+    offline.write(rows, newest_event, settings.max_length)
 
 
 def _connect() -> "FeatureStore":

@@ -45,7 +45,7 @@ class Stopped(BaseException):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the pipeline, tell how it goes and what came out; the exit status is 0 unless it failed or was stopped."""
-    options = parser("pipelines.run", __doc__ or "").parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         params = parameters(options)
         key = source_key(params["ingest"]["source"], params["ingest"]["format"])
@@ -82,7 +82,7 @@ def conduct(
     return 0, journal
 
 
-def parser(module: str, description: str) -> argparse.ArgumentParser:
+def parser(module: str = "pipelines.run", description: str = __doc__ or "") -> argparse.ArgumentParser:
     """What may be said on the command line of `module`."""
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description.splitlines()[0])
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="the parameters (params.yaml)")

@@ -1,5 +1,7 @@
 """Histories as of a moment: no future item, no lost row, and what training would have seen."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ from features import events, known, offline, store
 from features.folder import EVENT_TIMESTAMP, ITEMS, LENGTH, TIMESTAMPS
 from tests.features.conftest import SECOND, at_seconds, interactions
 
+ROOT = Path(__file__).parents[2]
 USERS, ITEMS_, SECONDS, QUESTIONS = 60, 40, 300, 4000
 
 pytestmark = pytest.mark.slow  # DuckDB ends with a page of noise about leaks
@@ -89,6 +92,17 @@ def test_the_table_is_written_in_parts_that_share_no_user(
     monkeypatch.setattr(offline, "AT_ONCE", 7)
     offline.write(rows, 0, 5)
     assert pl.read_parquet(sqlite_folder / "histories.parquet").equals(whole)
+
+
+def test_processes_that_refresh_at_once_leave_a_whole_table(sqlite_folder: Path, settings: Publish) -> None:
+    store.publish(at_seconds(world(8, 20_000)), settings)
+    store.append_all(store.open_store(), at_seconds(world(9, 500)))
+    program = "from features import store; store.refresh(store.open_store())"
+    together = [subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) for _ in range(3)]
+    assert [process.wait(timeout=200) for process in together] == [0, 0, 0]
+    assert offline.is_current()
+    rows = known.interactions()
+    assert pl.read_parquet(sqlite_folder / "histories.parquet").height == rows.unique(("user_id", "timestamp")).height
 
 
 def test_the_offline_tables_are_written_again_only_when_an_event_came(sqlite_folder: Path, settings: Publish) -> None:

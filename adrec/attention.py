@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from adrec.bare import linear
 from adrec.layout import Layout
 
-Step = Callable[[Tensor], Tensor]  # from what stands at each history's last position, [B, D], to what comes out there
+Step = Callable[[Tensor], Tensor]  # from C candidates for each history's last position, [B, C, D], to their outputs
 
 
 class Attention(nn.Module):
@@ -44,37 +44,57 @@ class Attention(nn.Module):
         )
         return self.output(attended_BHLE.transpose(1, 2).flatten(2))
 
-    def after(self, x_RWD: Tensor, layout: Layout, bias_B11L: Tensor | None) -> Step:
+    def after(self, x_RWD: Tensor, layout: Layout, bias_B1CL: Tensor) -> Step:
         """Self-attention at the last position of histories that do not change before it.
 
         Args:
             x_RWD: what attends, laid out in rows; what stands at a last position is not used.
             layout: of the rows.
-            bias_B11L: added to the logits of the last position, where not all is seen (`Padding.over_last`).
+            bias_B1CL: added to the logits of C candidates for the last position; see `among`.
         """
-        return self._last(x_RWD, layout, bias_B11L, slice(None))
-
-    def over(self, x_RWD: Tensor, layout: Layout, bias_B11L: Tensor | None) -> Step:
-        """Cross-attention from each history's last position to all of `x_RWD`; the arguments are those of `after`."""
-        return self._last(x_RWD, layout, bias_B11L, slice(self.query.out_features))
-
-    def _last(self, x_RWD: Tensor, layout: Layout, bias_B11L: Tensor | None, anew: slice) -> Step:
-        """Attention at the last position, which at each step projects its input `anew` to these of 3D features."""
-        parts, output = (self.query, self.key, self.value), linear(self.output)
+        dimension, output = self.query.in_features, linear(self.output)
+        parts = (self.query, self.key, self.value)
         weight_3DD, bias_3D = torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts])
-        projected_RW3D = F.linear(x_RWD, weight_3DD, bias_3D)  # one product is faster than three
-        projected_BL3D = layout.histories(projected_RW3D)
-        projected_BL3D[:, -1] = layout.ends(projected_RW3D)
-        query_BHLE, keys_BHLE, values_BHLE = map(self._split, projected_BL3D.chunk(3, dim=-1))
-        query_BH1E, features_BA = query_BHLE[:, :, -1:], projected_BL3D[:, -1, anew]
-        weight_DA, bias_A = weight_3DD[anew].T, bias_3D[anew]
+        kept_RW2D = F.linear(x_RWD, weight_3DD[dimension:], bias_3D[dimension:])
+        before_2BHLE = self._parts(layout.histories(kept_RW2D)[:, :-1])
+        keys_values_2BHLE = F.pad(before_2BHLE, (0, 0, 0, bias_B1CL.shape[2]))
+        candidates_2BHCE = keys_values_2BHLE[:, :, :, before_2BHLE.shape[3] :]
+        keys_BHLE, values_BHLE = keys_values_2BHLE
 
-        def step(x_BD: Tensor) -> Tensor:
-            torch.addmm(bias_A, x_BD, weight_DA, out=features_BA)  # seen through the views above
-            attended_BH1E = F.scaled_dot_product_attention(query_BH1E, keys_BHLE, values_BHLE, attn_mask=bias_B11L)
-            return output(attended_BH1E.flatten(1))
+        def step(x_BCD: Tensor) -> Tensor:
+            projected_3BHCE = self._parts(F.linear(x_BCD, weight_3DD, bias_3D))  # one product is faster than three
+            candidates_2BHCE.copy_(projected_3BHCE[1:])
+            attended_BHCE = F.scaled_dot_product_attention(
+                projected_3BHCE[0], keys_BHLE, values_BHLE, attn_mask=bias_B1CL
+            )
+            return output(attended_BHCE.transpose(1, 2).flatten(2))
 
         return step
 
+    def over(self, x_RWD: Tensor, layout: Layout, bias_B11L: Tensor) -> Step:
+        """Cross-attention from last positions to their histories in `x_RWD`; the bias is of `Padding.over_last`."""
+        keys_BHLE, values_BHLE = (self._split(layout.up_to_end(part(x_RWD))) for part in (self.key, self.value))
+        query, output = linear(self.query), linear(self.output)
+
+        def step(x_BCD: Tensor) -> Tensor:
+            attended_BHCE = F.scaled_dot_product_attention(
+                self._split(query(x_BCD)), keys_BHLE, values_BHLE, attn_mask=bias_B11L
+            )
+            return output(attended_BHCE.transpose(1, 2).flatten(2))
+
+        return step
+
+    def _parts(self, x_BLPD: Tensor) -> Tensor:
+        """P projections side by side, [B, L, P D], by head, [P, B, H, L, E]."""
+        batch, length, width = x_BLPD.shape
+        return x_BLPD.view(batch, length, width // self.query.in_features, self.heads, -1).permute(2, 0, 3, 1, 4)
+
     def _split(self, x_BLD: Tensor) -> Tensor:
-        return x_BLD.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x_BLD.view(*x_BLD.shape[:2], self.heads, -1).transpose(1, 2)
+
+
+def among(bias_B11L: Tensor, candidates: int) -> Tensor:
+    """The bias of `Padding.over_last` for C candidates that do not see each other, [B, 1, C, L - 1 + C]."""
+    own_CC = torch.full((candidates, candidates), -torch.inf, device=bias_B11L.device).fill_diagonal_(0)
+    before_B1CL = bias_B11L[..., :-1].expand(-1, -1, candidates, -1)
+    return torch.cat([before_B1CL, own_CC.expand(len(bias_B11L), 1, -1, -1)], dim=-1)

@@ -1,6 +1,6 @@
 """How the denoiser's input is made of the encoder's condition, the noisy vector and the time.
 
-Legend: B histories, D width; R rows of W columns (`adrec.layout`).
+Legend: B histories, C candidates for their last position, D width; R rows of W columns (`adrec.layout`).
 """
 
 from abc import ABC, abstractmethod
@@ -13,7 +13,7 @@ from adrec.attention import Attention
 from adrec.config import Model as ModelConfig
 from adrec.layout import Layout
 
-Last = Callable[[Tensor, Tensor], Tensor]  # of a noisy vector [B, D] and the time's [D], the denoiser's input [B, D]
+Last = Callable[[Tensor, Tensor], Tensor]  # of noisy vectors [B, C, D] and times' [C, D], the denoiser's inputs
 
 
 class Conditioning(nn.Module, ABC):
@@ -24,7 +24,7 @@ class Conditioning(nn.Module, ABC):
         """The denoiser's input [R, W, D] at all places; time may be one vector [D] for all."""
 
     @abstractmethod
-    def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor | None) -> Last:
+    def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor) -> Last:
         """The same at each history's last token, as a function of what changes there from step to step."""
 
 
@@ -35,10 +35,10 @@ class Sum(Conditioning):
         """As `join`."""
         return self.join(condition_RWD, noisy_RWD, time_RWD)
 
-    def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor | None) -> Last:
+    def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor) -> Last:
         """The sum with the condition at the last token."""
-        condition_BD = layout.ends(condition_RWD)
-        return lambda noisy_BD, time_D: self.join(condition_BD, noisy_BD, time_D)
+        condition_B1D = layout.ends(condition_RWD)[:, None]
+        return lambda noisy_BCD, time_CD: self.join(condition_B1D, noisy_BCD, time_CD)
 
     @abstractmethod
     def join(self, condition: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
@@ -82,13 +82,13 @@ class CrossAttention(Conditioning):
         asking_RWD = noisy_RWD + time_RWD
         return self.norm(asking_RWD + self.attention(asking_RWD, condition_RWD, mask_R1WW))
 
-    def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor | None) -> Last:
+    def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor) -> Last:
         """The conditions do not change; their keys and values are computed once."""
         attend = self.attention.over(condition_RWD, layout, bias_B11L)
 
-        def last(noisy_BD: Tensor, time_D: Tensor) -> Tensor:
-            asking_BD = noisy_BD + time_D
-            return self.norm(asking_BD + attend(asking_BD))
+        def last(noisy_BCD: Tensor, time_CD: Tensor) -> Tensor:
+            asking_BCD = noisy_BCD + time_CD
+            return self.norm(asking_BCD + attend(asking_BCD))
 
         return last
 

@@ -21,8 +21,8 @@ class Denoiser(Protocol):
     def __call__(self, x_RWD: Tensor, mask_R1WW: Tensor) -> Tensor:
         """Transform whole rows."""
 
-    def after(self, x_RWD: Tensor, layout: Layout, mask_R1WW: Tensor, bias_B11L: Tensor | None) -> Step:
-        """Transform the last position of each history, given those before it."""
+    def after(self, x_RWD: Tensor, layout: Layout, mask_R1WW: Tensor, bias_B11L: Tensor, candidates: int = 1) -> Step:
+        """Transform candidates for the last position of each history, given those before it."""
 
 
 class Perceptron(nn.Module):
@@ -38,8 +38,8 @@ class Perceptron(nn.Module):
         """Transform each place; nobody sees another, whatever the mask."""
         return self._each(x_RWD)
 
-    def after(self, x_RWD: Tensor, layout: Layout, mask_R1WW: Tensor, bias_B11L: Tensor | None) -> Step:
-        """Transform the last position; it needs no other."""
+    def after(self, x_RWD: Tensor, layout: Layout, mask_R1WW: Tensor, bias_B11L: Tensor, candidates: int = 1) -> Step:
+        """Transform each candidate; it needs no other position."""
         return self._each
 
     def _each(self, x: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from adrec.latent import LATENTS, LEVELS
 from adrec.layout import Layout
 from adrec.padding import PADDINGS
 from adrec.positions import POSITIONS
+from adrec.reverse import Reverse, together
 from adrec.schedule import SCHEDULES
 
 EMBEDDING_STD = 0.1
@@ -112,7 +113,7 @@ class ADRec(Network):
         for part in (self.encoder, self.conditioning, self.denoiser, self.output):
             cast(nn.Module, part).apply(_xavier)
         self.diffusion = Diffusion(SCHEDULES[config.schedule](config.diffusion_steps))
-        self.reversal = self.diffusion.reversal(config.diffusion_steps)
+        self.in_steps(config.diffusion_steps)
         self.time_embedding = TimeEmbedding(config.diffusion_steps, config.dimension)
         self.latent, self.levels, self.noise = LATENTS[config.latent], LEVELS[config.levels], NOISES[config.noise]
         self.denoising_weight = config.denoising_weight
@@ -125,6 +126,7 @@ class ADRec(Network):
     def in_steps(self, steps: int) -> Self:
         """Denoise in `steps` of the T steps from now on; raises as `Diffusion.reversal`."""
         self.reversal = self.diffusion.reversal(steps)
+        self.reverse = Reverse.of(self.reversal)
         return self
 
     def clean(self, items: Tensor) -> Tensor:
@@ -175,18 +177,23 @@ class ADRec(Network):
         """
         layout, items_M = self.lay_out(items_BL, lengths_B)
         mask_R1WW, bias_B11L = self.padding.over_rows(layout), self.padding.over_last(layout)
+        at_once = together(len(items_BL), len(self.reversal))
         time_SD = self.time_embedding(torch.tensor([step.t for step in self.reversal], device=items_M.device))
+        time_SD = torch.cat([time_SD, time_SD[-1:].expand(2 * at_once, -1)])
         condition_RWD = self.condition(items_M, layout, mask_R1WW)
         following_RW = layout.rows(items_M.roll(-1))  # wrong at last positions, which are not kept
         mixed_RWD = self.conditioning(condition_RWD, self.clean(following_RW), time_SD[-1], mask_R1WW)
-        denoise = self.denoiser.after(mixed_RWD, layout, mask_R1WW, bias_B11L)
+        denoise = self.denoiser.after(mixed_RWD, layout, mask_R1WW, bias_B11L, at_once)
         mix = self.conditioning.of_last(condition_RWD, layout, bias_B11L)
         noise_SD = self.draw_noise().to(condition_RWD)
-        noisy_BD = noise_SD[0].expand(len(items_BL), -1)
-        for step, time_D, noise_D in zip(self.reversal, time_SD, noise_SD.roll(-1, 0), strict=True):
-            clean_BD = self.output(denoise(mix(noisy_BD, time_D)))
-            noisy_BD = step.draw(clean_BD, noisy_BD, self.noise(clean_BD, noise_D))
-        return noisy_BD
+        return self.reverse.to(items_M.device).run(
+            at_once,
+            start_BD=noise_SD[0].expand(len(items_BL), -1),
+            noise_SD=noise_SD.roll(-1, 0),
+            mix=lambda noisy_BCD, window: mix(noisy_BCD, time_SD[window]),
+            denoise=lambda mixed_BCD: self.output(denoise(mixed_BCD)),
+            noise=self.noise,
+        )
 
     def draw_noise(self) -> Tensor:
         """Gaussian noise [S, D]: where the reverse process starts, then that of all steps but the last, without noise.

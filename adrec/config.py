@@ -103,10 +103,12 @@ class Model(Section):
     noise: Literal["gaussian", "geodesic"]
     latent: Literal["raw", "standardised"]
     levels: Literal["uniform", "half_from_noise"]
-    conditioning: Literal["scaled_sum", "projected_sum", "cross_attention"]
+    conditioning: Literal["scaled_sum", "projected_sum", "gated_sum", "cross_attention"]
     conditioning_scale: Decay
     denoiser: Literal["transformer", "perceptron"]
     output: Literal["normalised", "linear"]
+    estimate: Literal["direct", "posterior"]
+    reverse_steps: NonNegative
     denoising_weight: Decay
     precision: Literal["float32", "bfloat16"]
     device: Literal["auto", "cpu", "cuda"]

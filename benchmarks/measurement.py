@@ -47,9 +47,9 @@ def in_steps(
     network: ADRec, steps: int, data: Dataset, model: config.Model, device: torch.device, everything_UK: np.ndarray
 ) -> dict[str, float]:
     """HR and NDCG in `steps` reverse steps, and the share of the best items in all steps that are named again."""
-    scorer = network_scorer(network.in_steps(steps), model.max_length, device)
+    all_steps, scorer = len(network.reversal), network_scorer(network.in_steps(steps), model.max_length, device)
     ranks, top_UK = rank_and_recommend(scorer, *data.questions("test"), exclude_history=False, k=TOP)
-    network.in_steps(model.diffusion_steps)
+    network.in_steps(all_steps)
     return {**means(ranks, [TOP]), "overlap": float(overlap(everything_UK, top_UK).mean())}
 
 

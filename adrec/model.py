@@ -19,6 +19,7 @@ from adrec.conditioning import CONDITIONINGS
 from adrec.config import Model as ModelConfig
 from adrec.denoiser import DENOISERS, OUTPUTS, Denoiser
 from adrec.diffusion import NOISES, Diffusion
+from adrec.dropout import Dropout
 from adrec.encoder import Encoder
 from adrec.estimate import ESTIMATES
 from adrec.latent import LATENTS, LEVELS
@@ -40,7 +41,7 @@ class Network(nn.Module, ABC):
         super().__init__()
         self.item_embedding = nn.Embedding(num_items + 1, config.dimension, padding_idx=0)
         self.positions = POSITIONS[config.positions](config.max_length, config.dimension)
-        self.dropout = nn.Dropout(config.embedding_dropout)
+        self.dropout = Dropout(config.embedding_dropout)
         self.padding = PADDINGS[config.attention](config.max_length)
 
     @abstractmethod

@@ -84,11 +84,18 @@ def publish(interactions: pl.DataFrame, settings: Publish) -> None:
 
 
 def refresh(store: Store) -> None:
-    """Bring the offline tables and the ranking of popular items up to the last event; nothing where they are."""
+    """Bring the offline tables and the ranking of popular items up to the last event; nothing where they are.
+
+    An event that was logged by a writer who was killed before he pushed it reaches the online store now.
+    """
     with _writing_tables():
-        if not offline.is_current():
-            newest_event = events.newest()
-            _write_tables(store.feast, known.interactions(), newest_event, settings_of(store))
+        before, newest_event = offline.newest_event(), events.newest()
+        if before == newest_event:
+            return
+        settings, rows = settings_of(store), known.interactions()
+        changed = rows.join(events.read(before), on=USER, how="semi", maintain_order="left")
+        online.fill(store.feast, histories.latest(changed, settings.max_length), newest_event, settings.max_length)
+        _write_tables(store.feast, rows, newest_event, settings)
 
 
 def history(store: Store, user: str) -> list[str] | None:

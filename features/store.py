@@ -73,13 +73,11 @@ def publish(interactions: pl.DataFrame, settings: Publish) -> None:
     with _writing_tables():
         feast = _connect()
         feast.apply(_definitions(settings))
+        former = pl.concat([offline.users(), known.interactions()[USER]]).unique()  # the last one may have been killed
+        online.forget(feast, former.filter(~former.is_in(interactions[USER].implode())).to_list())
         known.write(interactions)
-        newest_event = events.newest()
-        rows = known.interactions()
-        latest = histories.latest(rows, settings.max_length)
-        online.fill(feast, latest, newest_event, settings.max_length)
-        former = offline.users()  # of the last publication that came to its end
-        online.forget(feast, former.filter(~former.is_in(latest[USER].implode())).to_list())
+        newest_event, rows = events.newest(), known.interactions()
+        online.fill(feast, histories.latest(rows, settings.max_length), newest_event, settings.max_length)
         _write_tables(feast, rows, newest_event, settings)
 
 

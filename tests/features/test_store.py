@@ -52,6 +52,25 @@ def test_another_dataset_replaces_the_histories_and_forgets_the_users_that_it_la
     assert store.history(opened, "bob") is None
 
 
+def test_a_publication_that_was_killed_leaves_no_user_behind(
+    folder: Path, settings: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.publish(interactions(ann=["a"]), settings)
+    whole = store._write_tables
+    monkeypatch.setattr(store, "_write_tables", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.publish(interactions(bob=["x"]), settings)
+    monkeypatch.setattr(store, "_write_tables", whole)
+    opened = store.open_store()
+    assert store.history(opened, "bob") == ["x"]
+    store.publish(interactions(eve=["y"]), settings)
+    assert [store.history(opened, user) for user in ("ann", "bob", "eve")] == [None, None, ["y"]]
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_publishing_again_keeps_what_was_appended(folder: Path, settings: Publish) -> None:
     store.publish(interactions(ann=["a"], bob=["c"]), settings)
     opened = store.open_store()

@@ -69,6 +69,19 @@ class ProjectedSum(Sum):
         return condition + self.project(noisy) + time
 
 
+class GatedSum(Sum):
+    """z = c + g(time(t)) W x_t + time(t), where the gate g, in 0..1, may close as nothing but noise is left of x_t."""
+
+    def __init__(self, dimension: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(dimension, dimension)
+        self.gate = nn.Linear(dimension, dimension)
+
+    def join(self, condition: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
+        """See above."""
+        return condition + self.gate(time).sigmoid() * self.project(noisy) + time
+
+
 class CrossAttention(Conditioning):
     """z = LN(x_t + time(t) + attention of these to the conditions up to theirs): the paper's Figure 5."""
 
@@ -103,6 +116,11 @@ def projected_sum(config: ModelConfig) -> Conditioning:
     return ProjectedSum(config.dimension)
 
 
+def gated_sum(config: ModelConfig) -> Conditioning:
+    """Build the conditioning in which noise matters as much as there is of the item in it."""
+    return GatedSum(config.dimension)
+
+
 def cross_attention(config: ModelConfig) -> Conditioning:
     """Build the conditioning of the paper's Figure 5."""
     return CrossAttention(config.dimension, config.heads, config.dropout)
@@ -111,5 +129,6 @@ def cross_attention(config: ModelConfig) -> Conditioning:
 CONDITIONINGS: dict[str, Callable[[ModelConfig], Conditioning]] = {
     "scaled_sum": scaled_sum,
     "projected_sum": projected_sum,
+    "gated_sum": gated_sum,
     "cross_attention": cross_attention,
 }

@@ -84,17 +84,17 @@ class Diffusion(nn.Module):
         return self.clean_scale_T[t][..., None] * clean + self.noise_scale_T[t][..., None] * noise
 
     def reversal(self, steps: int) -> list[ReverseStep]:
-        """The way back over `steps` of the T indices, evenly spaced, from the noisiest to index 0.
+        """The way back over `steps` of the T indices, evenly spaced, from the noisiest down.
 
-        With all T it is the process of the schedule; with one it is index 0 alone.
+        With all T it is the process of the schedule; with one it is the noisiest alone, where the process starts.
+        Whatever the last index, the clean vector is predicted there (Lin et al., 2023, section 3.3).
 
         Raises:
             ValueError: `steps` is not in 1..T.
         """
         if not 1 <= steps <= self.steps:
             raise ValueError(f"steps = {steps} must be from 1 to {self.steps}, the steps of the diffusion process")
-        stride = (self.steps - 1) / max(1, steps - 1)
-        kept = [round(number * stride) for number in reversed(range(steps))]
+        kept = [self.steps - 1 - number * self.steps // steps for number in range(steps)]
         last = ReverseStep.between(kept[-1], self.alpha_bar[kept[-1]], 1.0)
         return [ReverseStep.between(t, self.alpha_bar[t], self.alpha_bar[below]) for t, below in pairwise(kept)] + [
             last

@@ -19,7 +19,9 @@ from adrec.conditioning import CONDITIONINGS
 from adrec.config import Model as ModelConfig
 from adrec.denoiser import DENOISERS, OUTPUTS, Denoiser
 from adrec.diffusion import NOISES, Diffusion
+from adrec.dropout import Dropout
 from adrec.encoder import Encoder
+from adrec.estimate import ESTIMATES
 from adrec.latent import LATENTS, LEVELS
 from adrec.layout import Layout
 from adrec.padding import PADDINGS
@@ -39,7 +41,7 @@ class Network(nn.Module, ABC):
         super().__init__()
         self.item_embedding = nn.Embedding(num_items + 1, config.dimension, padding_idx=0)
         self.positions = POSITIONS[config.positions](config.max_length, config.dimension)
-        self.dropout = nn.Dropout(config.embedding_dropout)
+        self.dropout = Dropout(config.embedding_dropout)
         self.padding = PADDINGS[config.attention](config.max_length)
 
     @abstractmethod
@@ -113,9 +115,10 @@ class ADRec(Network):
         for part in (self.encoder, self.conditioning, self.denoiser, self.output):
             cast(nn.Module, part).apply(_xavier)
         self.diffusion = Diffusion(SCHEDULES[config.schedule](config.diffusion_steps))
-        self.in_steps(config.diffusion_steps)
+        self.in_steps(config.reverse_steps or config.diffusion_steps)
         self.time_embedding = TimeEmbedding(config.diffusion_steps, config.dimension)
         self.latent, self.levels, self.noise = LATENTS[config.latent], LEVELS[config.levels], NOISES[config.noise]
+        self.estimate = ESTIMATES[config.estimate](self.diffusion)
         self.denoising_weight = config.denoising_weight
         self.sampling_seed = SAMPLING_SEED
 
@@ -133,6 +136,11 @@ class ADRec(Network):
         """The vectors [..., D] that the process noises, of item numbers [...]."""
         return self.latent(self.item_embedding(items), self.item_embedding.weight)
 
+    def candidates(self) -> tuple[Tensor, Tensor]:
+        """The embeddings of all candidates and their clean vectors, both [V, D]."""
+        first, table = self.padding.first_candidate, self.item_embedding.weight
+        return table[first:], self.latent(table, table)[first:]
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of the next items and squared error of their embeddings, both from the denoised vectors."""
         device, tokens = batch.items_M.device, batch.part.tokens
@@ -149,6 +157,23 @@ class ADRec(Network):
             noise_MD: Gaussian noise.
             stride: the next item of every so many tokens is ranked.
         """
+        output_MD, noisy_MD, clean_MD = self.denoise(batch, t_M, noise_MD)
+        ranked, weight = batch.every(stride)
+        table = self.candidates()
+        error = losses.denoising(self.estimate.clean(output_MD, noisy_MD, t_M, *table), clean_MD, batch.shares_M)
+        x_NE, items_VE = self.estimate.logits(output_MD[ranked], noisy_MD[ranked], t_M[ranked], *table)
+        return {
+            "ce": losses.next_item(x_NE, batch.targets_M[ranked] - self.padding.first_candidate, items_VE) * weight,
+            "mse": error * (self.denoising_weight * batch.user_weight),
+        }
+
+    def denoise(
+        self, batch: Batch, t_M: Tensor, noise_MD: Tensor, told_M: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The denoiser's output for step indices and noise that are given, the noisy vectors and the clean, all [M, D].
+
+        The network may be told other indices than those that the vectors were noised at.
+        """
         layout, mask_R1WW = batch.layout, self.padding.over_rows(batch.layout)
         clean_RWD = self.clean(layout.rows(batch.targets_M))
         clean_MD = layout.tokens(clean_RWD)
@@ -157,16 +182,10 @@ class ADRec(Network):
         mixed_RWD = self.conditioning(
             self.condition(batch.items_M, layout, mask_R1WW),
             layout.rows(noisy_MD, clean_RWD),
-            time_TD[layout.rows(t_M)],
+            time_TD[layout.rows(t_M if told_M is None else told_M)],
             mask_R1WW,
         )
-        predicted_MD = self.output(layout.tokens(self.denoiser(mixed_RWD, mask_R1WW))).float()
-        ranked, weight = batch.every(stride)
-        error = losses.denoising(predicted_MD, clean_MD, batch.shares_M)
-        return {
-            "ce": self.next_item(predicted_MD[ranked], batch.targets_M[ranked]) * weight,
-            "mse": error * (self.denoising_weight * batch.user_weight),
-        }
+        return self.output(layout.tokens(self.denoiser(mixed_RWD, mask_R1WW))).float(), noisy_MD, clean_MD
 
     @torch.no_grad()
     def represent(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
@@ -178,20 +197,25 @@ class ADRec(Network):
         layout, items_M = self.lay_out(items_BL, lengths_B)
         mask_R1WW, bias_B11L = self.padding.over_rows(layout), self.padding.over_last(layout)
         at_once = together(len(items_BL), len(self.reversal))
-        time_SD = self.time_embedding(torch.tensor([step.t for step in self.reversal], device=items_M.device))
-        time_SD = torch.cat([time_SD, time_SD[-1:].expand(2 * at_once, -1)])
+        t_S = torch.tensor([step.t for step in self.reverse.every], device=items_M.device)
+        time_SD, known_D = self.time_embedding(t_S), self.time_embedding(torch.zeros_like(t_S[0]))
         condition_RWD = self.condition(items_M, layout, mask_R1WW)
         following_RW = layout.rows(items_M.roll(-1))  # wrong at last positions, which are not kept
-        mixed_RWD = self.conditioning(condition_RWD, self.clean(following_RW), time_SD[-1], mask_R1WW)
+        mixed_RWD = self.conditioning(condition_RWD, self.clean(following_RW), known_D, mask_R1WW)
         denoise = self.denoiser.after(mixed_RWD, layout, mask_R1WW, bias_B11L, at_once)
         mix = self.conditioning.of_last(condition_RWD, layout, bias_B11L)
-        noise_SD = self.draw_noise().to(condition_RWD)
+        table, noise_SD = self.candidates(), self.draw_noise().to(condition_RWD)
+
+        def predict(mixed_BCD: Tensor, noisy_BCD: Tensor, steps: slice) -> tuple[Tensor, Tensor]:
+            given = self.output(denoise(mixed_BCD)), noisy_BCD, t_S[steps], *table
+            return self.estimate.clean(*given), self.estimate.answer(*given)
+
         return self.reverse.to(items_M.device).run(
             at_once,
             start_BD=noise_SD[0].expand(len(items_BL), -1),
             noise_SD=noise_SD.roll(-1, 0),
-            mix=lambda noisy_BCD, window: mix(noisy_BCD, time_SD[window]),
-            denoise=lambda mixed_BCD: self.output(denoise(mixed_BCD)),
+            mix=lambda noisy_BCD, steps: mix(noisy_BCD, time_SD[steps]),
+            predict=predict,
             noise=self.noise,
         )
 

@@ -23,7 +23,8 @@ TOLERANCE = 1e-6  # of a guess that counts as right: a few roundings of a value 
 ROWS = 16  # as many vectors cost a processor two to three times what one does
 
 Mix = Callable[[Tensor, slice], Tensor]  # of noisy vectors [B, C, D] before the steps of a slice, the denoiser's inputs
-Denoise = Callable[[Tensor], Tensor]  # of these inputs, the clean vectors [B, C, D]
+# Of these inputs, the noisy vectors and the slice: predictions of the clean vectors, and what ranks, both [B, C, D].
+Predict = Callable[[Tensor, Tensor, slice], tuple[Tensor, Tensor]]
 Noise = Callable[[Tensor, Tensor], Tensor]  # of clean vectors [B, A, D] and Gaussian noise [A, D], the noise to add
 
 
@@ -37,13 +38,15 @@ class Reverse:
     """The steps as one linear map of predictions and noise; more that repeat the last follow them and change nothing.
 
     Attributes:
-        steps: S, without those that follow.
+        every: the S steps and those that follow.
+        steps: S.
         clean_scale_S1: of each step's prediction.
         deviation_S1: of its noise.
         noisy_scale_S1: of the noisy vector before it.
         decay_SS: what is left after step s of what step r added, [s, r].
     """
 
+    every: Sequence[ReverseStep]
     steps: int
     clean_scale_S1: Tensor
     deviation_S1: Tensor
@@ -58,11 +61,12 @@ class Reverse:
         every_SS = torch.ones(len(repeated), len(repeated))
         decay_SS = torch.where(every_SS.tril(-1) > 0, scales_S3[:, 2:], every_SS).cumprod(dim=0).tril()
         clean_scale_S1, deviation_S1, noisy_scale_S1 = scales_S3.split(1, dim=1)
-        return cls(len(steps), clean_scale_S1, deviation_S1, noisy_scale_S1, decay_SS)
+        return cls(repeated, len(steps), clean_scale_S1, deviation_S1, noisy_scale_S1, decay_SS)
 
     def to(self, device: torch.device) -> Self:
         """The same map on `device`."""
         return type(self)(
+            self.every,
             self.steps,
             self.clean_scale_S1.to(device),
             self.deviation_S1.to(device),
@@ -70,28 +74,30 @@ class Reverse:
             self.decay_SS.to(device),
         )
 
-    def run(self, at_once: int, start_BD: Tensor, noise_SD: Tensor, mix: Mix, denoise: Denoise, noise: Noise) -> Tensor:
-        """From the noisy vector before the first step to that after the last, [B, D].
+    def run(self, at_once: int, start_BD: Tensor, noise_SD: Tensor, mix: Mix, predict: Predict, noise: Noise) -> Tensor:
+        """What ranks at the last step, [B, D], on the way from pure noise.
 
         Args:
             at_once: C, at most `ROWS`.
             start_BD: pure noise.
             noise_SD: drawn for each step; the last one's does not count.
             mix: what makes the denoiser's inputs of noisy vectors.
-            denoise: what predicts clean vectors from these.
+            predict: what makes predictions of these.
             noise: what is made of `noise_SD` near a prediction.
         """
         noise_SD = F.pad(noise_SD, (0, 0, 0, 2 * at_once))
-        first, noisy_BD = 0, start_BD
-        tried_BCD = mix(start_BD[:, None], slice(1))  # nothing to guess the others from
+        first, noisy_BCD = 0, start_BD[:, None]
+        tried_BCD = mix(noisy_BCD, slice(1))  # nothing to guess the others from
         while True:
-            ahead_BAD = self._ahead(first, noisy_BD, denoise(tried_BCD), at_once - 1, noise_SD, noise)
+            clean_BCD, ranking_BCD = predict(tried_BCD, noisy_BCD, slice(first, first + tried_BCD.shape[1]))
+            ahead_BAD = self._ahead(first, noisy_BCD[:, 0], clean_BCD, at_once - 1, noise_SD, noise)
             inputs_BAD = mix(ahead_BAD, slice(first + 1, first + 1 + ahead_BAD.shape[1]))
             done = 1 + _right(tried_BCD[:, 1:], inputs_BAD)
             if first + done >= self.steps:
-                return ahead_BAD[:, self.steps - 1 - first]
-            first, noisy_BD = first + done, ahead_BAD[:, done - 1]
-            tried_BCD = inputs_BAD[:, done - 1 : done - 1 + min(at_once, self.steps - first)]
+                return ranking_BCD[:, self.steps - 1 - first]
+            first += done
+            window = slice(done - 1, done - 1 + min(at_once, self.steps - first))
+            noisy_BCD, tried_BCD = ahead_BAD[:, window], inputs_BAD[:, window]
 
     def _ahead(
         self, first: int, noisy_BD: Tensor, clean_BCD: Tensor, beyond: int, noise_SD: Tensor, noise: Noise

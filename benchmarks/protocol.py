@@ -26,7 +26,7 @@ STOPPING = {"epochs": 200, "evaluate_every": 5, "patience": 4}
 CACHE = Path("artifacts/protocol")
 
 # Options of the model that came after the first results, at the values that say what those were made with.
-SINCE: dict[str, Any] = {}
+SINCE: dict[str, Any] = {"estimate": "direct", "reverse_steps": 0}
 
 Watch = Callable[[str, Epoch], None]  # told of each epoch and its stage
 
@@ -129,24 +129,55 @@ def run(recipe: Recipe, data: Dataset, seed: int, watch: Watch, cache: Path = CA
     Raises:
         FloatingPointError: training diverges, or a score is not finite.
     """
+    model, trained = train(recipe, data, seed, watch, cache)
+    weights = list(trained.values())[-1].weights
+    network = built(recipe.network, model, len(data.catalogue), weights)
+    figures = measurement.measure(network, data, model, stages.choose_device(model.device))
+    return {**figures, "stages": {name: stage.record for name, stage in trained.items()}}
+
+
+def train(
+    recipe: Recipe, data: Dataset, seed: int, watch: Watch, cache: Path = CACHE
+) -> tuple[config.Model, dict[str, Trained]]:
+    """The configuration of the network that is tested, and the stages by name, the last of which has its weights.
+
+    Raises:
+        FloatingPointError: training diverges.
+    """
     first, model = replace(recipe.first, seed=seed), replace(recipe.model, seed=seed)
     trained: dict[str, Trained] = {}
     weights: dict[str, Tensor] = {}
     if recipe.pretrain:
         trained["pretrain"] = first_stage(recipe.pretrain, data, first, watch, cache)
         weights = trained["pretrain"].weights
-    if recipe.finetune:
-        weights = stages.embeddings_of(weights) if recipe.pretrain else {}
-        moments: dict[str, dict[str, Tensor]] = {}
-        if recipe.warmup:
-            trained["warmup"] = learn(stages.warmup_stage(recipe.warmup), data, model, weights, moments, watch)
-            weights, moments = trained["warmup"].weights, trained["warmup"].moments
-        trained["finetune"] = learn(stages.finetune_stage(recipe.finetune), data, model, weights, moments, watch)
-        weights = trained["finetune"].weights
-    tested = model if recipe.finetune else first
-    network = built(recipe.network, tested, len(data.catalogue), weights)
-    figures = measurement.measure(network, data, tested, stages.choose_device(tested.device))
-    return {**figures, "stages": {name: stage.record for name, stage in trained.items()}}
+    if not recipe.finetune:
+        return first, trained
+    weights = stages.embeddings_of(weights) if recipe.pretrain else {}
+    moments: dict[str, dict[str, Tensor]] = {}
+    if recipe.warmup:
+        trained["warmup"] = learn(stages.warmup_stage(recipe.warmup), data, model, weights, moments, watch)
+        weights, moments = trained["warmup"].weights, trained["warmup"].moments
+    trained["finetune"] = learn(stages.finetune_stage(recipe.finetune), data, model, weights, moments, watch)
+    return model, trained
+
+
+def kept(
+    recipe: Recipe, data: Dataset, seed: int, watch: Watch, cache: Path = CACHE
+) -> tuple[Network, config.Model, dict[str, Any]]:
+    """The network that is tested, its configuration, and the record of each stage; its weights are kept below `cache`.
+
+    Raises:
+        FloatingPointError: training diverges.
+    """
+    alike = {"data": data.about["data_hash"], "seed": seed, **recipe.configuration()}
+    folder = cache / f"{recipe.name}-{digest(alike)[:16]}"
+    if not folder.exists():
+        _, trained = train(recipe, data, seed, watch, cache)
+        records = {name: stage.record for name, stage in trained.items()}
+        Checkpoint(list(trained.values())[-1].weights, {}, {"stages": records, **alike}).write(folder)
+    found = Checkpoint.read(folder)
+    model = replace(recipe.model if recipe.finetune else recipe.first, seed=seed)
+    return built(recipe.network, model, len(data.catalogue), found.weights), model, found.about["stages"]
 
 
 def first_stage(

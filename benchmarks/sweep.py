@@ -23,6 +23,8 @@ from benchmarks.runs import Run
 FIRST_SEED = 2025
 TRIES = Path("artifacts/protocol/tries")  # what fewer epochs gave is no result
 
+# Of a recipe, a dataset, a seed, whom to tell of epochs, and the folder of first stages, the figures.
+Perform = Callable[[Recipe, Dataset, int, protocol.Watch, Path], dict[str, Any]]
 Figures = dict[tuple[str, str], dict[int, dict[str, Any]]]  # of each seed, by dataset and recipe
 
 
@@ -36,6 +38,7 @@ class Sweep:
         seeds: … with each of these.
         folder: where the figures are.
         cache: where first stages that recipes share are.
+        perform: trains and tests, as `protocol.run`.
     """
 
     recipes: Sequence[Recipe]
@@ -43,6 +46,7 @@ class Sweep:
     seeds: Sequence[int]
     folder: Path = runs.FOLDER
     cache: Path = protocol.CACHE
+    perform: Perform = protocol.run
 
     def __iter__(self) -> Iterator[tuple[Recipe, Run]]:
         """Every run beside its recipe."""
@@ -75,10 +79,12 @@ class Sweep:
         data = {name: read(name) for name in dict.fromkeys(run.dataset for _, run in pending)}
         with tqdm(pending, unit="run", disable=None) as bar:
             for recipe, run in bar:
+                if run.finished(self.folder):
+                    continue  # by another process, since
                 title = f"{run.dataset} {run.recipe} seed {run.seed}"
                 bar.set_description(title)
                 try:
-                    figures = protocol.run(recipe, data[run.dataset], run.seed, _watch(bar, title), self.cache)
+                    figures = self.perform(recipe, data[run.dataset], run.seed, _watch(bar, title), self.cache)
                 except FloatingPointError as error:
                     bar.write(f"{title}: {error}")
                     continue
@@ -125,21 +131,32 @@ def command_line(
     return parser
 
 
-def carry_out(recipes: Sequence[Recipe], options: argparse.Namespace) -> Figures:
+def carry_out(
+    recipes: Sequence[Recipe],
+    options: argparse.Namespace,
+    folder: Path = runs.FOLDER,
+    perform: Perform = protocol.run,
+) -> Figures:
     """Run what the options ask for, unless only the table is wanted, and read all that has been run.
+
+    Args:
+        recipes: of the table.
+        options: of `command_line`.
+        folder: where the figures are.
+        perform: trains and tests.
 
     Raises:
         SystemExit: with a sentence, where `Sweep.finish` or `Sweep.figures` have one.
     """
     seeds = range(FIRST_SEED, FIRST_SEED + options.seeds)
-    chosen, folder = [recipe for recipe in recipes if recipe.name in options.recipes], runs.FOLDER
+    chosen = [recipe for recipe in recipes if recipe.name in options.recipes]
     if options.epochs:
         chosen = recipes = [protocol.shortened(recipe, options.epochs) for recipe in chosen]
-        folder = TRIES
+        folder = TRIES / folder.name
     torch.set_num_threads(options.threads)
     try:
         if not options.table:
-            Sweep(chosen, options.datasets, seeds, folder).finish()
+            Sweep(chosen, options.datasets, seeds, folder, perform=perform).finish()
         return Sweep(recipes, options.datasets, seeds, folder).figures()
     except ValueError as error:
         raise SystemExit(str(error)) from None

@@ -43,9 +43,10 @@ def in_windows(at_once: int, influence: float, noise: Noise) -> tuple[Tensor, li
     """The answer and the width of each window."""
     widths = []
 
-    def counted(mixed: Tensor) -> Tensor:
+    def counted(mixed: Tensor, noisy: Tensor, steps: slice) -> tuple[Tensor, Tensor]:
+        assert mixed.shape == noisy.shape
         widths.append(mixed.shape[1])
-        return denoise(mixed)
+        return denoise(mixed), denoise(mixed)
 
     return Reverse.of(STEPWISE).run(at_once, *drawn(), mixing(influence), counted, noise), widths
 

@@ -1,0 +1,90 @@
+"""What the denoiser's output says: of each item how likely it comes next, and of the clean vector.
+
+Legend: V items, D width; x_t is a noisy vector and t its step index. Tables are those of all candidates: `items_VD` the
+embeddings, `clean_VD` what the process noises.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from adrec.diffusion import Diffusion
+
+Factors = tuple[Tensor, Tensor]  # [..., E] and [V, E], whose inner products are the logits of the items
+
+
+class Estimate(Protocol):
+    """How output, noisy vector and catalogue are read together."""
+
+    def logits(self, output: Tensor, noisy: Tensor, t: Tensor, items_VD: Tensor, clean_VD: Tensor) -> Factors:
+        """The logits of the next item, as factors."""
+
+    def clean(self, output: Tensor, noisy: Tensor, t: Tensor, items_VD: Tensor, clean_VD: Tensor) -> Tensor:
+        """The predicted clean vector [..., D]."""
+
+    def answer(self, output: Tensor, noisy: Tensor, t: Tensor, items_VD: Tensor, clean_VD: Tensor) -> Tensor:
+        """The vector [..., D] whose inner products with the embeddings rank."""
+
+
+class Direct:
+    """The output is the clean vector, and ranks as it is: ADRec's. The two ask for different lengths."""
+
+    def __init__(self, diffusion: Diffusion) -> None:
+        pass
+
+    def logits(self, output: Tensor, noisy: Tensor, t: Tensor, items_VD: Tensor, clean_VD: Tensor) -> Factors:
+        """See above."""
+        return output, items_VD
+
+    def clean(self, output: Tensor, noisy: Tensor, t: Tensor, items_VD: Tensor, clean_VD: Tensor) -> Tensor:
+        """See above."""
+        return output
+
+    def answer(self, output: Tensor, noisy: Tensor, t: Tensor, items_VD: Tensor, clean_VD: Tensor) -> Tensor:
+        """See above."""
+        return output
+
+
+class Posterior:
+    """Bayes' rule over the catalogue: the output ranks, x_t is evidence, and the clean vector is the mean of them all.
+
+    The likelihood of x_t, were item i the next, is Gaussian around its vector e_i: its logarithm is
+    (sqrt(alpha_bar) x_t . e_i - alpha_bar |e_i|^2 / 2) / (1 - alpha_bar). Where the softmax is right, the mean under it
+    has the least squared error of all answers, so ranking and denoising want the same. Costs [..., V].
+    """
+
+    def __init__(self, diffusion: Diffusion) -> None:
+        self.diffusion = diffusion
+
+    def logits(self, output: Tensor, noisy: Tensor, t: Tensor, items_VD: Tensor, clean_VD: Tensor) -> Factors:
+        """The evidence moves no embedding: the vectors that it is held against are constants."""
+        clean_VD = clean_VD.detach()
+        squares_V1 = clean_VD.square().sum(dim=-1, keepdim=True)
+        evidence, bias = self._evidence(noisy, t), self._bias(t).expand(*output.shape[:-1], 1)
+        return torch.cat([output.float(), evidence, bias], dim=-1), torch.cat([items_VD, clean_VD, squares_V1], dim=-1)
+
+    def clean(self, output: Tensor, noisy: Tensor, t: Tensor, items_VD: Tensor, clean_VD: Tensor) -> Tensor:
+        """See above."""
+        left, right_VE = self.logits(output, noisy, t, items_VD, clean_VD)
+        return torch.softmax(left @ right_VE.T, dim=-1) @ clean_VD
+
+    def answer(self, output: Tensor, noisy: Tensor, t: Tensor, items_VD: Tensor, clean_VD: Tensor) -> Tensor:
+        """Output and evidence; but for the lengths of the items, which an inner product cannot know."""
+        unit = items_VD.square().mean().sqrt() / clean_VD.square().mean().sqrt()
+        return output + self._evidence(noisy, t) / unit
+
+    def _evidence(self, noisy: Tensor, t: Tensor) -> Tensor:
+        clean_scale, noise_scale = self._scales(t)
+        return clean_scale / noise_scale.square() * noisy
+
+    def _bias(self, t: Tensor) -> Tensor:
+        clean_scale, noise_scale = self._scales(t)
+        return -(clean_scale / noise_scale).square() / 2
+
+    def _scales(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        return self.diffusion.clean_scale_T[t][..., None], self.diffusion.noise_scale_T[t][..., None]
+
+
+ESTIMATES: dict[str, Callable[[Diffusion], Estimate]] = {"direct": Direct, "posterior": Posterior}

@@ -197,8 +197,9 @@ class ADRec(Network):
         layout, items_M = self.lay_out(items_BL, lengths_B)
         mask_R1WW, bias_B11L = self.padding.over_rows(layout), self.padding.over_last(layout)
         at_once = together(len(items_BL), len(self.reversal))
-        t_S = torch.tensor([step.t for step in self.reverse.every], device=items_M.device)
-        time_SD, known_D = self.time_embedding(t_S), self.time_embedding(torch.zeros_like(t_S[0]))
+        t_S = torch.tensor([step.t for step in self.reversal] + [0], device=items_M.device)
+        *_, known_D = time_SD = self.time_embedding(t_S)
+        time_SD = torch.cat([time_SD, known_D.expand(2 * at_once, -1)])  # beyond the last step any will do
         condition_RWD = self.condition(items_M, layout, mask_R1WW)
         following_RW = layout.rows(items_M.roll(-1))  # wrong at last positions, which are not kept
         mixed_RWD = self.conditioning(condition_RWD, self.clean(following_RW), known_D, mask_R1WW)

@@ -38,15 +38,13 @@ class Reverse:
     """The steps as one linear map of predictions and noise; more that repeat the last follow them and change nothing.
 
     Attributes:
-        every: the S steps and those that follow.
-        steps: S.
+        steps: S, without those that follow.
         clean_scale_S1: of each step's prediction.
         deviation_S1: of its noise.
         noisy_scale_S1: of the noisy vector before it.
         decay_SS: what is left after step s of what step r added, [s, r].
     """
 
-    every: Sequence[ReverseStep]
     steps: int
     clean_scale_S1: Tensor
     deviation_S1: Tensor
@@ -61,12 +59,11 @@ class Reverse:
         every_SS = torch.ones(len(repeated), len(repeated))
         decay_SS = torch.where(every_SS.tril(-1) > 0, scales_S3[:, 2:], every_SS).cumprod(dim=0).tril()
         clean_scale_S1, deviation_S1, noisy_scale_S1 = scales_S3.split(1, dim=1)
-        return cls(repeated, len(steps), clean_scale_S1, deviation_S1, noisy_scale_S1, decay_SS)
+        return cls(len(steps), clean_scale_S1, deviation_S1, noisy_scale_S1, decay_SS)
 
     def to(self, device: torch.device) -> Self:
         """The same map on `device`."""
         return type(self)(
-            self.every,
             self.steps,
             self.clean_scale_S1.to(device),
             self.deviation_S1.to(device),

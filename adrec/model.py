@@ -200,6 +200,7 @@ class ADRec(Network):
         t_S = torch.tensor([step.t for step in self.reversal] + [0], device=items_M.device)
         *_, known_D = time_SD = self.time_embedding(t_S)
         time_SD = torch.cat([time_SD, known_D.expand(2 * at_once, -1)])  # beyond the last step any will do
+        t_S = torch.cat([t_S, t_S[-1:].expand(at_once)])
         condition_RWD = self.condition(items_M, layout, mask_R1WW)
         following_RW = layout.rows(items_M.roll(-1))  # wrong at last positions, which are not kept
         mixed_RWD = self.conditioning(condition_RWD, self.clean(following_RW), known_D, mask_R1WW)

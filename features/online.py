@@ -68,7 +68,7 @@ def push(feast: "FeatureStore", user: str, items: list[str], timestamps: list[in
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without garbage collection, which would go through thousands of messages, none of them garbage, again and again."""
+    """Without garbage collection: it would go through thousands of messages again and again, and find no garbage."""
     enabled = gc.isenabled()
     gc.disable()
     try:

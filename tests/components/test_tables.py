@@ -8,10 +8,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from adrec.sequences import HISTORIES_FILE, Dataset
+from adrec.interactions import ITEM
+from adrec.sequences import CATALOGUE_FILE, HISTORIES_FILE, Dataset
 from adrec.splits import LeaveOneOut
 from components import publish, tables
-from features import store
+from features import histories
+from features.folder import FOLDER_VARIABLE
 
 LENGTH = 12
 
@@ -50,7 +52,7 @@ def dataset(tiny_dataset: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def served(tiny_dataset: Path) -> pl.DataFrame:
-    return publish.recent(Dataset.read(tiny_dataset), LENGTH)
+    return histories.latest(publish.interactions(Dataset.read(tiny_dataset)), LENGTH)
 
 
 def test_what_prepare_and_publish_make_is_as_expected(dataset: Path, served: pl.DataFrame) -> None:
@@ -72,11 +74,13 @@ def test_histories_that_cannot_be_served_are_refused(served: pl.DataFrame, name:
         tables.check_features(spoil(served), LENGTH)
 
 
-def test_the_table_of_the_feature_store_is_as_expected(
-    served: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_cannot_be_served_never_reaches_the_feature_store(
+    dataset: Path, tiny: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path))
-    store.publish(served)
-    table = pl.read_parquet(tmp_path / store.HISTORIES_FILE)
-    tables.check_features(table, LENGTH)
-    assert tables.features(table)["length"].equals(table[store.LENGTH])
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "store"))
+    catalogue = pl.read_parquet(dataset / CATALOGUE_FILE)
+    catalogue.with_columns(pl.col(ITEM).replace(catalogue[ITEM][0], "")).write_parquet(dataset / CATALOGUE_FILE)
+    with pytest.raises(ValueError, match="not fit for the feature store: expected that no item id is empty"):
+        publish.run(dataset=dataset, publish=tiny["publish"], published=tmp_path / "published.json")
+    assert not (tmp_path / "store").exists()
+    assert not (tmp_path / "published.json").exists()

@@ -12,7 +12,7 @@ export BENTOML_DO_NOT_TRACK := True
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve report repro compile test test-slow test-data test-all lint types contracts format check clean
+.PHONY: help setup run serve refresh report repro compile test test-slow test-data test-all lint types contracts format check clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ run: $(READY)  ## run the training pipeline here; SOURCE=file FORMAT=movielens S
 serve: $(READY)  ## serve the last accepted model on port 3000
 	@test -e artifacts/bento || { echo "there is no accepted model yet: make run"; exit 1; }
 	@bentoml serve "$$(realpath artifacts/bento)" --port 3000
+
+refresh: $(READY)  ## take new events into the feature store; SOURCE=file FORMAT=csv SET="…"
+	@python -m pipelines.refresh $(if $(SOURCE),--source '$(SOURCE)') $(if $(FORMAT),--format '$(FORMAT)') \
+		$(foreach assignment,$(SET),--set '$(assignment)')
 
 report: $(READY)  ## open the report of the last run
 	@test -e artifacts/report.html || { echo "there is no report yet: make run"; exit 1; }

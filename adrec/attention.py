@@ -3,33 +3,16 @@
 Legend: B sequences, L positions, D width, H heads, E = D / H; R rows of W columns (`adrec.layout`).
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from adrec.bare import linear
 from adrec.layout import Layout
 
-
-class Past(NamedTuple):
-    """What one layer keeps between steps: all that does not depend on the position being computed.
-
-    Attributes:
-        keys_BHLE: of earlier positions; the last slot is free for the new one, and each step overwrites it.
-        values_BHLE: likewise.
-        slot_2BHE: the two free slots, a view.
-        bias_B11L: added to the logits: 0 where a position exists, -inf where none does (`Padding.over_last`).
-        weight_3DD: those of query, key and value on top of each other, because one product is faster than three.
-        bias_3D: likewise.
-    """
-
-    keys_BHLE: Tensor
-    values_BHLE: Tensor
-    slot_2BHE: Tensor
-    bias_B11L: Tensor
-    weight_3DD: Tensor
-    bias_3D: Tensor
+Step = Callable[[Tensor], Tensor]  # from C candidates for each history's last position, [B, C, D], to their outputs
 
 
 class Attention(nn.Module):
@@ -61,40 +44,57 @@ class Attention(nn.Module):
         )
         return self.output(attended_BHLE.transpose(1, 2).flatten(2))
 
-    def remember(self, x_RWD: Tensor, layout: Layout, bias_B11L: Tensor) -> Past:
-        """Keep what steps at the last position need of those before it; the bias is that of `Past`."""
-        keys_values = [self._split(layout.histories(part(x_RWD))) for part in (self.key, self.value)]
-        keys_values_2BHLE = torch.stack(keys_values)
+    def after(self, x_RWD: Tensor, layout: Layout, bias_B1CL: Tensor) -> Step:
+        """Self-attention at the last position of histories that do not change before it.
+
+        Args:
+            x_RWD: what attends, laid out in rows; what stands at a last position is not used.
+            layout: of the rows.
+            bias_B1CL: added to the logits of C candidates for the last position; see `among`.
+        """
+        dimension, output = self.query.in_features, linear(self.output)
         parts = (self.query, self.key, self.value)
-        return Past(
-            keys_BHLE=keys_values_2BHLE[0],
-            values_BHLE=keys_values_2BHLE[1],
-            slot_2BHE=keys_values_2BHLE[:, :, :, -1],
-            bias_B11L=bias_B11L,
-            weight_3DD=torch.cat([part.weight for part in parts]),
-            bias_3D=torch.cat([part.bias for part in parts]),
-        )
+        weight_3DD, bias_3D = torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts])
+        kept_RW2D = F.linear(x_RWD, weight_3DD[dimension:], bias_3D[dimension:])
+        before_2BHLE = self._parts(layout.histories(kept_RW2D)[:, :-1])
+        keys_values_2BHLE = F.pad(before_2BHLE, (0, 0, 0, bias_B1CL.shape[2]))
+        candidates_2BHCE = keys_values_2BHLE[:, :, :, before_2BHLE.shape[3] :]
+        keys_BHLE, values_BHLE = keys_values_2BHLE
 
-    def step(self, x_BD: Tensor, past: Past) -> Tensor:
-        """Attend from one new position [B, D] to itself and to all before it; writes it into `past`."""
-        projected_B3HE = F.linear(x_BD, past.weight_3DD, past.bias_3D).view(len(x_BD), 3, self.heads, -1)
-        past.slot_2BHE.copy_(projected_B3HE[:, 1:].transpose(0, 1))
-        return self._gather(projected_B3HE[:, 0], past)
+        def step(x_BCD: Tensor) -> Tensor:
+            projected_3BHCE = self._parts(F.linear(x_BCD, weight_3DD, bias_3D))  # one product is faster than three
+            candidates_2BHCE.copy_(projected_3BHCE[1:])
+            attended_BHCE = F.scaled_dot_product_attention(
+                projected_3BHCE[0], keys_BHLE, values_BHLE, attn_mask=bias_B1CL
+            )
+            return output(attended_BHCE.transpose(1, 2).flatten(2))
 
-    def fill(self, x_BD: Tensor, past: Past) -> None:
-        """Write the last position [B, D] into `past`, where steps only ask."""
-        for slot_BHE, part in zip(past.slot_2BHE, (self.key, self.value), strict=True):
-            slot_BHE.copy_(part(x_BD).unflatten(-1, (self.heads, -1)))
+        return step
 
-    def ask(self, x_BD: Tensor, past: Past) -> Tensor:
-        """Attend from outside, [B, D], to all positions in `past`."""
-        return self._gather(self.query(x_BD).unflatten(-1, (self.heads, -1)), past)
+    def over(self, x_RWD: Tensor, layout: Layout, bias_B11L: Tensor) -> Step:
+        """Cross-attention from last positions to their histories in `x_RWD`; the bias is of `Padding.over_last`."""
+        keys_BHLE, values_BHLE = (self._split(layout.up_to_end(part(x_RWD))) for part in (self.key, self.value))
+        query, output = linear(self.query), linear(self.output)
 
-    def _gather(self, query_BHE: Tensor, past: Past) -> Tensor:
-        attended_BH1E = F.scaled_dot_product_attention(
-            query_BHE[:, :, None], past.keys_BHLE, past.values_BHLE, attn_mask=past.bias_B11L
-        )
-        return self.output(attended_BH1E.flatten(1))
+        def step(x_BCD: Tensor) -> Tensor:
+            attended_BHCE = F.scaled_dot_product_attention(
+                self._split(query(x_BCD)), keys_BHLE, values_BHLE, attn_mask=bias_B11L
+            )
+            return output(attended_BHCE.transpose(1, 2).flatten(2))
+
+        return step
+
+    def _parts(self, x_BLPD: Tensor) -> Tensor:
+        """P projections side by side, [B, L, P D], by head, [P, B, H, L, E]."""
+        batch, length, width = x_BLPD.shape
+        return x_BLPD.view(batch, length, width // self.query.in_features, self.heads, -1).permute(2, 0, 3, 1, 4)
 
     def _split(self, x_BLD: Tensor) -> Tensor:
-        return x_BLD.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x_BLD.view(*x_BLD.shape[:2], self.heads, -1).transpose(1, 2)
+
+
+def among(bias_B11L: Tensor, candidates: int) -> Tensor:
+    """The bias of `Padding.over_last` for C candidates that do not see each other, [B, 1, C, L - 1 + C]."""
+    own_CC = torch.full((candidates, candidates), -torch.inf, device=bias_B11L.device).fill_diagonal_(0)
+    before_B1CL = bias_B11L[..., :-1].expand(-1, -1, candidates, -1)
+    return torch.cat([before_B1CL, own_CC.expand(len(bias_B11L), 1, -1, -1)], dim=-1)

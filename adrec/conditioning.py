@@ -1,6 +1,6 @@
 """How the denoiser's input is made of the encoder's condition, the noisy vector and the time.
 
-Legend: B histories, D width; R rows of W columns (`adrec.layout`).
+Legend: B histories, C candidates for their last position, D width; R rows of W columns (`adrec.layout`).
 """
 
 from abc import ABC, abstractmethod
@@ -13,7 +13,7 @@ from adrec.attention import Attention
 from adrec.config import Model as ModelConfig
 from adrec.layout import Layout
 
-Last = Callable[[Tensor, Tensor], Tensor]  # of a noisy vector [B, D] and the time's [D], the denoiser's input [B, D]
+Last = Callable[[Tensor, Tensor], Tensor]  # of noisy vectors [B, C, D] and times' [C, D], the denoiser's inputs
 
 
 class Conditioning(nn.Module, ABC):
@@ -37,8 +37,8 @@ class Sum(Conditioning):
 
     def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor) -> Last:
         """The sum with the condition at the last token."""
-        condition_BD = layout.ends(condition_RWD)
-        return lambda noisy_BD, time_D: self.join(condition_BD, noisy_BD, time_D)
+        condition_B1D = layout.ends(condition_RWD)[:, None]
+        return lambda noisy_BCD, time_CD: self.join(condition_B1D, noisy_BCD, time_CD)
 
     @abstractmethod
     def join(self, condition: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
@@ -97,12 +97,11 @@ class CrossAttention(Conditioning):
 
     def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor) -> Last:
         """The conditions do not change; their keys and values are computed once."""
-        past = self.attention.remember(condition_RWD, layout, bias_B11L)
-        self.attention.fill(layout.ends(condition_RWD), past)
+        attend = self.attention.over(condition_RWD, layout, bias_B11L)
 
-        def last(noisy_BD: Tensor, time_D: Tensor) -> Tensor:
-            asking_BD = noisy_BD + time_D
-            return self.norm(asking_BD + self.attention.ask(asking_BD, past))
+        def last(noisy_BCD: Tensor, time_CD: Tensor) -> Tensor:
+            asking_BCD = noisy_BCD + time_CD
+            return self.norm(asking_BCD + attend(asking_BCD))
 
         return last
 

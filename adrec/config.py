@@ -1,41 +1,23 @@
-"""What may be configured: one frozen dataclass for each section of `params.yaml`.
+"""What may be configured: one frozen dataclass for each section of `params.yaml`."""
 
-A section refuses unknown and missing keys and values out of bounds, in one sentence. Whole floats become ints
-(Kubeflow hands every number over as a float, so 3 arrives as 3.0); 3.5 epochs are refused.
-"""
-
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field
+
+from adrec.section import Section as Section
+from adrec.section import parse as parse
 
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
 Decay = Annotated[float, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
+Factor = Annotated[float, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 Metric = Annotated[str, Field(pattern=r"^(HR|NDCG)@[1-9][0-9]*$")]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """A section of `params.yaml`; its name there is the class name in lower case."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    @classmethod
-    def key(cls) -> str:
-        """The section's key in `params.yaml`."""
-        return cls.__name__.lower()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values again, as `params.yaml` holds them."""
-        values: dict[str, Any] = TypeAdapter(type(self)).dump_python(self, mode="json")
-        return values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +25,13 @@ class Ingest(Section):
     """Where the interactions come from."""
 
     source: Annotated[str, Field(min_length=1)]
-    format: Literal["demo", "movielens", "csv", "parquet"]
+    format: Literal[
+        "demo", "movielens", "amazon-2014", "amazon-2018", "amazon-2023", "yelp", "recbole", "rechorus",
+        "csv", "tsv", "jsonl", "parquet",
+    ]  # fmt: skip
     columns: dict[str, str]
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+    max_rejects: NonNegative
     demo_users: Annotated[int, Field(ge=50, le=1_000_000)]
     demo_items: Annotated[int, Field(ge=40, le=100_000)]
     demo_seed: NonNegative
@@ -62,6 +48,13 @@ class Validate(Section):
     earliest: date
     min_rating: float
     max_rating: float
+    min_days: Positive
+    max_user_share: Share
+    max_row_factor: Factor
+    max_daily_factor: Factor
+    max_new_items: Share
+    max_lost_items: Share
+    severity: dict[str, Literal["critical", "warning"]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +68,21 @@ class Version(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class Prepare(Section):
-    """Which interactions become histories."""
+    """Which interactions become histories, by which engine, and what of them is held out."""
 
     min_rating: float
     core: Positive
+    engine: Literal["local", "spark"]
+    split: Literal["leave_one_out", "global_time"]
+    validation_from: Annotated[float, Field(gt=0, lt=1)]
+    test_from: Annotated[float, Field(gt=0, lt=1)]
+
+    def __post_init__(self) -> None:
+        if self.validation_from >= self.test_from:
+            raise ValueError(
+                f"prepare.validation_from = {self.validation_from:g} must be below"
+                f" prepare.test_from = {self.test_from:g}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,9 +187,12 @@ class Package(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class Publish(Section):
-    """What the feature store keeps of a user."""
+    """What the feature store keeps of users and items."""
 
     max_length: Annotated[int, Field(ge=1, le=4096)]
+    ttl_days: NonNegative
+    half_life_days: Rate
+    popular_items: Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,41 +206,26 @@ class Serve(Section):
     steps: NonNegative
     min_overlap: Share
     max_concurrency: Positive
+    sample: Share
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift(Section):
+    """When the service is asked for something else than the model was trained on."""
+
+    days: Positive
+    min_requests: Positive
+    max_length_index: Decay
+    max_popularity_index: Decay
+    max_unknown: Share
+    max_without_history: Share
+    movers: Positive
 
 
 SECTIONS: dict[str, type[Section]] = {
     section.key(): section
     for section in (
         Ingest, Validate, Version, Prepare, Model, Pretrain, Warmup, Finetune, Evaluate, Gate, Package, Publish, Serve,
+        Drift,
     )
 }  # fmt: skip
-
-SectionT = TypeVar("SectionT", bound=Section)
-
-
-def parse(section: type[SectionT], values: Mapping[str, Any]) -> SectionT:
-    """Check `values` against `section`.
-
-    Raises:
-        ValueError: a key is unknown or missing, or a value is of the wrong type or out of bounds.
-    """
-    if not isinstance(values, Mapping):
-        raise ValueError(f"params: {section.key()} must be a mapping of keys to values, not {values!r}")
-    try:
-        return TypeAdapter(section).validate_python(dict(values))
-    except ValidationError as error:
-        raise ValueError("; ".join(_sentence(section, detail) for detail in error.errors())) from None
-
-
-def _sentence(section: type[Section], detail: Any) -> str:
-    """One pydantic error as a sentence that names the key, the value and the bound."""
-    where = ".".join(str(part) for part in (section.key(), *detail["loc"]))
-    if detail["type"] == "unexpected_keyword_argument":
-        known = ", ".join(field.name for field in fields(section))
-        return f"params: {where} is unknown; {section.key()} has {known}"
-    if detail["type"] in ("missing", "missing_argument"):
-        return f"params: {where} is missing"
-    reason = detail["msg"].removeprefix("Value error, ")
-    if not detail["loc"]:
-        return f"params: {reason}"
-    return f"params: {where} = {detail['input']!r}: {reason[0].lower()}{reason[1:]}"

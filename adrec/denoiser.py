@@ -9,7 +9,7 @@ from typing import Protocol
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adrec.attention import Past
+from adrec.attention import Step
 from adrec.config import Model as ModelConfig
 from adrec.encoder import Encoder
 from adrec.layout import Layout
@@ -21,11 +21,8 @@ class Denoiser(Protocol):
     def __call__(self, x_RWD: Tensor, mask_R1WW: Tensor) -> Tensor:
         """Transform whole rows."""
 
-    def remember(self, x_RWD: Tensor, layout: Layout, mask_R1WW: Tensor, bias_B11L: Tensor) -> list[Past]:
-        """Keep of histories what a step at their last position needs."""
-
-    def step(self, x_BD: Tensor, pasts: list[Past]) -> Tensor:
-        """Transform the last position [B, D] of each history."""
+    def after(self, x_RWD: Tensor, layout: Layout, mask_R1WW: Tensor, bias_B11L: Tensor, candidates: int = 1) -> Step:
+        """Transform candidates for the last position of each history, given those before it."""
 
 
 class Perceptron(nn.Module):
@@ -41,13 +38,9 @@ class Perceptron(nn.Module):
         """Transform each place; nobody sees another, whatever the mask."""
         return self._each(x_RWD)
 
-    def remember(self, x_RWD: Tensor, layout: Layout, mask_R1WW: Tensor, bias_B11L: Tensor) -> list[Past]:
-        """Nothing: the last position needs no other."""
-        return []
-
-    def step(self, x_BD: Tensor, pasts: list[Past]) -> Tensor:
-        """Transform the last position."""
-        return self._each(x_BD)
+    def after(self, x_RWD: Tensor, layout: Layout, mask_R1WW: Tensor, bias_B11L: Tensor, candidates: int = 1) -> Step:
+        """Transform each candidate; it needs no other position."""
+        return self._each
 
     def _each(self, x: Tensor) -> Tensor:
         return self.norm(self.narrow(F.silu(self.widen(x))))

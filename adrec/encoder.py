@@ -1,14 +1,16 @@
 """The post-norm transformer that SASRec, ADRec's causal attention module and its denoiser all are.
 
-Legend: B sequences, L positions, D width; R rows of W columns (`adrec.layout`).
+Legend: B sequences, L positions, C candidates for the last, D width; R rows of W columns (`adrec.layout`).
 """
 
+from functools import reduce
 from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adrec.attention import Attention, Past
+from adrec.attention import Attention, Step, among
+from adrec.bare import layer_norm, linear
 from adrec.layout import Layout
 
 LAYER_NORM_EPSILON = 1e-12
@@ -32,10 +34,17 @@ class Block(nn.Module):
         hidden = self.dropout(F.gelu(self.widen(x_BLD), approximate="tanh"))
         return self.feed_forward_norm(x_BLD + self.dropout(self.narrow(hidden)))
 
-    def step(self, x_BD: Tensor, past: Past) -> Tensor:
-        """Transform one new position, given what is kept of those before it: `forward` without its dropout."""
-        x_BD = self.attention_norm(x_BD + self.attention.step(x_BD, past))
-        return self.feed_forward_norm(x_BD + self.narrow(F.gelu(self.widen(x_BD), approximate="tanh")))
+    def after(self, x_RWD: Tensor, layout: Layout, bias_B1CL: Tensor) -> Step:
+        """`forward` at the last position, without its dropout; the arguments are those of `Attention.after`."""
+        attend = self.attention.after(x_RWD, layout, bias_B1CL)
+        widen, narrow = linear(self.widen), linear(self.narrow)
+        attention_norm, feed_forward_norm = layer_norm(self.attention_norm), layer_norm(self.feed_forward_norm)
+
+        def step(x_BCD: Tensor) -> Tensor:
+            x_BCD = attention_norm(x_BCD + attend(x_BCD))
+            return feed_forward_norm(x_BCD + narrow(F.gelu(widen(x_BCD), approximate="tanh")))
+
+        return step
 
 
 class Encoder(nn.Module):
@@ -55,27 +64,21 @@ class Encoder(nn.Module):
             x_BLD = block(x_BLD, mask_B1LL)
         return x_BLD
 
-    def remember(self, x_RWD: Tensor, layout: Layout, mask_R1WW: Tensor, bias_B11L: Tensor) -> list[Past]:
-        """Keep of histories that will not change, but for their last position, what that position attends to.
+    def after(self, x_RWD: Tensor, layout: Layout, mask_R1WW: Tensor, bias_B11L: Tensor, candidates: int = 1) -> Step:
+        """What `forward` gives at the last position of histories that do not change before it.
+
+        Keys and values of all before are computed here, once.
 
         Args:
             x_RWD: the inputs, laid out in rows; what stands at a last position is not used.
             layout: of the rows.
             mask_R1WW: who sees whom in the rows.
-            bias_B11L: that of `Past`.
-
-        Returns:
-            One `Past` per block.
+            bias_B11L: that of `Padding.over_last`.
+            candidates: C, how many a step transforms.
         """
-        pasts = []
+        steps, bias_B1CL = [], among(bias_B11L, candidates)
         for block in self._stack:
-            pasts.append(block.attention.remember(x_RWD, layout, bias_B11L))
+            steps.append(block.after(x_RWD, layout, bias_B1CL))
             if block is not self._stack[-1]:
                 x_RWD = block(x_RWD, mask_R1WW)
-        return pasts
-
-    def step(self, x_BD: Tensor, pasts: list[Past]) -> Tensor:
-        """Transform one new position [B, D] after those in `pasts`: what `forward` gives at that position."""
-        for block, past in zip(self._stack, pasts, strict=True):
-            x_BD = block.step(x_BD, past)
-        return x_BD
+        return lambda x_BCD: reduce(lambda x_BCD, step: step(x_BCD), steps, x_BCD)

@@ -6,7 +6,8 @@ ties in time.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,35 @@ ROW_GROUP = 1_000_000  # rows
 
 def write(interactions: pl.DataFrame, path: Path, about: Mapping[str, Any]) -> None:
     """Write interactions to a Parquet file; equal frames and equal `about` (JSON values) give equal bytes."""
-    assert dict(interactions.schema).items() <= SCHEMA.items(), interactions.schema
-    metadata = {ABOUT: json.dumps(about, sort_keys=True)}
-    with new_file(path) as temporary:
-        interactions.rechunk().write_parquet(temporary, row_group_size=ROW_GROUP, metadata=metadata)
+    write_batches([interactions], path, about)
+
+
+def write_batches(batches: Iterable[pl.DataFrame], path: Path, about: Mapping[str, Any]) -> None:
+    """Write batches of interactions, one row group of them in memory at a time; there must be one, if of no rows.
+
+    The bytes are those of `write` for the batches as one frame.
+    """
+    import pyarrow.parquet as pq
+
+    groups = _row_groups(batches)
+    first = next(groups)
+    assert dict(first.schema).items() <= SCHEMA.items(), first.schema
+    schema = first.to_arrow().schema.with_metadata({ABOUT: json.dumps(about, sort_keys=True)})
+    with new_file(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as file:
+        for group in chain([first], groups):
+            file.write_table(group.rechunk().to_arrow().cast(schema), row_group_size=ROW_GROUP)
+
+
+def _row_groups(batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same rows in frames of `ROW_GROUP`, the last one smaller."""
+    waiting: pl.DataFrame | None = None
+    for batch in batches:
+        waiting = batch if waiting is None else pl.concat([waiting, batch])
+        while waiting.height > ROW_GROUP:
+            yield waiting.head(ROW_GROUP)
+            waiting = waiting[ROW_GROUP:]
+    assert waiting is not None, "a source without a batch is refused where it is read"
+    yield waiting
 
 
 def read(path: Path) -> pl.DataFrame:
@@ -47,12 +73,19 @@ def read(path: Path) -> pl.DataFrame:
         FileNotFoundError: there is no such file.
         ValueError: the file is no Parquet.
     """
+    return scan(path).collect()
+
+
+def scan(path: Path) -> pl.LazyFrame:
+    """The same, to be read only as far as it is needed; raises as `read` does."""
     if not path.is_file():
         raise FileNotFoundError(f"there are no interactions at {path}: run the ingest step first")
     try:
-        return pl.read_parquet(path)
+        table = pl.scan_parquet(path)
+        table.collect_schema()
     except pl.exceptions.ComputeError as error:
         raise ValueError(f"{path} is no Parquet file of interactions: {error}") from None
+    return table
 
 
 def about(path: Path) -> dict[str, Any]:

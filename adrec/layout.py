@@ -8,11 +8,11 @@ the first S (0 or 1) hold a padding token; D width.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -42,11 +42,11 @@ class Layout:
         rows, columns, ordinals = place(lengths, width)
         starts = rows * (lead + width) + lead + columns
         of = np.repeat(np.arange(len(lengths)), lengths)
-        within = np.arange(len(of)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        spots = np.arange(len(of)) + (starts - np.cumsum(lengths) + lengths)[of]
         segments = np.zeros((rows.max() + 1, lead + width), dtype=np.int64)
-        segments.reshape(-1)[starts[of] + within] = ordinals[of]
+        segments.reshape(-1)[spots] = ordinals[of]
         lengths_B, starts_B, spot_M, segments_RW, of_M = map(
-            torch.from_numpy, (lengths.astype(np.int64), starts, starts[of] + within, segments, of)
+            torch.from_numpy, (lengths.astype(np.int64), starts, spots, segments, of)
         )
         return cls(lengths_B, starts_B, spot_M, segments_RW, of_M, lead)
 
@@ -66,7 +66,7 @@ class Layout:
         """Of each history's last token in the flattened rows, int64."""
         return self.starts_B + self.lengths_B - 1
 
-    @property
+    @cached_property
     def longest(self) -> int:
         """L."""
         return int(self.lengths_B.max())
@@ -98,11 +98,21 @@ class Layout:
 
         What comes after a history's end means nothing.
         """
+        return x_RW.flatten(0, 1)[self._spot_BL]
+
+    @cached_property
+    def _spot_BL(self) -> Tensor:
+        """Of each history's own places in the flattened rows, int64 [B, S + L]."""
         width = self.segments_RW.shape[1]
         places_BL = self.starts_B[:, None] + torch.arange(self.longest, device=self.starts_B.device)
         lead_BS = (self.starts_B // width * width)[:, None] + torch.arange(self.lead, device=self.starts_B.device)
-        spot_BL = torch.cat([lead_BS, places_BL.clamp(max=self.segments_RW.numel() - 1)], dim=1)
-        return x_RW.flatten(0, 1)[spot_BL]
+        return torch.cat([lead_BS, places_BL.clamp(max=self.segments_RW.numel() - 1)], dim=1)
+
+    def up_to_end(self, x_RW: Tensor) -> Tensor:
+        """`histories`, with what stands at each history's end in the last place too: as `seen_by_last` has it."""
+        x_BL = self.histories(x_RW)
+        x_BL[:, -1] = self.ends(x_RW)
+        return x_BL
 
     def lengths_at(self) -> Tensor:
         """How many tokens the history of each place has, int64 [R, S + W]; 0 for padding."""
@@ -111,10 +121,10 @@ class Layout:
     def seen_by_last(self) -> Tensor:
         """Which of L places the last token of a history sees, bool [B, L]: those before it, and the final one, its own.
 
-        There a step computes it (`Encoder.step`), whatever the history's length.
+        There a step computes it (`Encoder.after`), whatever the history's length.
         """
-        before_BL = torch.arange(self.longest - 1, device=self.lengths_B.device) < self.lengths_B[:, None] - 1
-        return F.pad(before_BL, (0, 1), value=True)
+        place_L = torch.arange(self.longest, device=self.lengths_B.device)
+        return (place_L < self.lengths_B[:, None] - 1) | (place_L == self.longest - 1)
 
 
 def place(lengths: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -25,6 +25,7 @@ from adrec.latent import LATENTS, LEVELS
 from adrec.layout import Layout
 from adrec.padding import PADDINGS
 from adrec.positions import POSITIONS
+from adrec.reverse import Reverse, together
 from adrec.schedule import SCHEDULES
 
 EMBEDDING_STD = 0.1
@@ -113,7 +114,7 @@ class ADRec(Network):
         for part in (self.encoder, self.conditioning, self.denoiser, self.output):
             cast(nn.Module, part).apply(_xavier)
         self.diffusion = Diffusion(SCHEDULES[config.schedule](config.diffusion_steps))
-        self.reversal = self.diffusion.reversal(config.reverse_steps or config.diffusion_steps)
+        self.in_steps(config.reverse_steps or config.diffusion_steps)
         self.time_embedding = TimeEmbedding(config.diffusion_steps, config.dimension)
         self.latent, self.levels, self.noise = LATENTS[config.latent], LEVELS[config.levels], NOISES[config.noise]
         self.estimate = ESTIMATES[config.estimate](self.diffusion)
@@ -127,6 +128,7 @@ class ADRec(Network):
     def in_steps(self, steps: int) -> Self:
         """Denoise in `steps` of the T steps from now on; raises as `Diffusion.reversal`."""
         self.reversal = self.diffusion.reversal(steps)
+        self.reverse = Reverse.of(self.reversal)
         return self
 
     def clean(self, items: Tensor) -> Tensor:
@@ -157,8 +159,9 @@ class ADRec(Network):
         output_MD, noisy_MD, clean_MD = self.denoise(batch, t_M, noise_MD)
         ranked, weight = batch.every(stride)
         table = self.candidates()
-        error = losses.denoising(self.estimate.clean(output_MD, noisy_MD, t_M, *table), clean_MD, batch.shares_M)
-        x_NE, items_VE = self.estimate.logits(output_MD[ranked], noisy_MD[ranked], t_M[ranked], *table)
+        evidence_ME = self.estimate.evidence(noisy_MD, t_M)
+        error = losses.denoising(self.estimate.clean(output_MD, evidence_ME, *table), clean_MD, batch.shares_M)
+        x_NE, items_VE = self.estimate.logits(output_MD[ranked], evidence_ME[ranked], *table)
         return {
             "ce": losses.next_item(x_NE, batch.targets_M[ranked] - self.padding.first_candidate, items_VE) * weight,
             "mse": error * (self.denoising_weight * batch.user_weight),
@@ -193,22 +196,37 @@ class ADRec(Network):
         """
         layout, items_M = self.lay_out(items_BL, lengths_B)
         mask_R1WW, bias_B11L = self.padding.over_rows(layout), self.padding.over_last(layout)
-        time_SD = self.time_embedding(torch.tensor([step.t for step in self.reversal], device=items_M.device))
-        known_D = self.time_embedding(torch.zeros((), dtype=torch.int64, device=items_M.device))
+        at_once = together(len(items_BL), len(self.reversal))
+        t_S = torch.tensor([step.t for step in self.reversal], device=items_M.device)
+        t_S, time_SD = (
+            torch.cat([x, x[-1:].expand(2 * at_once, *x.shape[1:])]) for x in (t_S, self.time_embedding(t_S))
+        )
         condition_RWD = self.condition(items_M, layout, mask_R1WW)
         following_RW = layout.rows(items_M.roll(-1))  # wrong at last positions, which are not kept
+        known_D = self.time_embedding(torch.zeros_like(t_S[0]))
         mixed_RWD = self.conditioning(condition_RWD, self.clean(following_RW), known_D, mask_R1WW)
-        pasts = self.denoiser.remember(mixed_RWD, layout, mask_R1WW, bias_B11L)
-        mix = self.conditioning.of_last(condition_RWD, layout, bias_B11L)
+        denoise = self.denoiser.after(mixed_RWD, layout, mask_R1WW, bias_B11L, at_once)
+        mix, table = self.conditioning.of_last(condition_RWD, layout, bias_B11L), self.candidates()
         noise_SD = self.draw_noise().to(condition_RWD)
-        noisy_BD = noise_SD[0].expand(len(items_BL), -1)
-        table = self.candidates()
-        for step, time_D, noise_D in zip(self.reversal, time_SD, noise_SD.roll(-1, 0), strict=True):
-            output_BD = self.output(self.denoiser.step(mix(noisy_BD, time_D), pasts))
-            given = output_BD, noisy_BD, torch.tensor(step.t), *table
-            clean_BD = self.estimate.clean(*given)
-            noisy_BD = step.draw(clean_BD, noisy_BD, self.noise(clean_BD, noise_D))
-        return self.estimate.answer(*given)
+
+        def inputs(noisy_BCD: Tensor, window: slice) -> Tensor:
+            parts = mix(noisy_BCD, time_SD[window]), self.estimate.evidence(noisy_BCD, t_S[window])
+            return torch.cat(parts, dim=-1)
+
+        def read(inputs_BCE: Tensor) -> tuple[Tensor, Tensor]:
+            mixed_BCD, evidence_BCE = inputs_BCE.tensor_split([noise_SD.shape[1]], dim=-1)
+            return self.output(denoise(mixed_BCD)), evidence_BCE
+
+        clean_BD, last_BE = self.reverse.to(items_M.device).run(
+            at_once,
+            start_BD=noise_SD[0].expand(len(items_BL), -1),
+            noise_SD=noise_SD.roll(-1, 0),
+            mix=inputs,
+            denoise=lambda inputs_BCE: self.estimate.clean(*read(inputs_BCE), *table),
+            noise=self.noise,
+        )
+        last_BCE = last_BE[:, None].expand(-1, at_once, -1)
+        return self.estimate.answer(clean_BD, lambda: read(last_BCE), *table)
 
     def draw_noise(self) -> Tensor:
         """Gaussian noise [S, D]: where the reverse process starts, then that of all steps but the last, without noise.

@@ -92,4 +92,4 @@ def _own_and_earlier(layout: Layout) -> Tensor:
 
 def _logits(seen: Tensor) -> Tensor:
     """0 where a key is seen and minus infinity where it is not, float32."""
-    return torch.zeros(seen.shape, device=seen.device).masked_fill(~seen, -torch.inf)
+    return torch.where(seen, 0.0, -torch.inf)

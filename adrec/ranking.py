@@ -83,14 +83,18 @@ def padded(histories: Histories, users: np.ndarray, max_length: int) -> tuple[Te
 def network_scorer(network: Network, max_length: int, device: torch.device) -> Scorer:
     """Score by inner products of the network's representation with the item embeddings.
 
-    The network must be in evaluation mode.
+    The network must be in evaluation mode. The scorer raises FloatingPointError where a score is not finite: nothing
+    would rank above a target without one.
     """
 
     @torch.inference_mode()
     def score(histories: Histories, users: np.ndarray) -> Tensor:
         items_BL, lengths_B = padded(histories, users, max_length)
         x_BD = network.represent(items_BL.to(device), lengths_B.to(device))
-        return x_BD @ network.item_embedding.weight[1:].T
+        scores_BV = x_BD @ network.item_embedding.weight[1:].T
+        if not bool(scores_BV.sum().isfinite()):
+            raise FloatingPointError("a score is not finite: training diverged; try a smaller learning rate")
+        return scores_BV
 
     return score
 

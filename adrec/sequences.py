@@ -6,23 +6,22 @@ are 1..N in the catalogue's order; 0 is padding.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import polars as pl
-from polars.datatypes import DataType, DataTypeClass
+import pyarrow as pa
 
+from adrec import core as kernel
+from adrec import splits
 from adrec.interactions import ITEM, RATING, TIMESTAMP, USER
-
-PolarsType = DataType | DataTypeClass
 
 CATALOGUE_FILE = "catalogue.parquet"
 HISTORIES_FILE = "histories.parquet"
 DATASET_FILE = "dataset.json"
-HELD_OUT = 2  # the last interaction of a user is the test target, the one before it the validation target
 
 
 @dataclass(frozen=True)
@@ -102,25 +101,23 @@ class Histories:
         for start, end in zip(self.offsets[:-1], self.offsets[1:], strict=True):
             yield self.items[start:end]
 
-    def without_last(self, count: int) -> Self:
-        """The histories as they stood `count` interactions earlier; users with fewer keep none."""
-        kept = np.maximum(self.lengths - count, 0)
-        return self._select(self.offsets[:-1], kept)
-
     def last(self, count: int) -> Self:
         """Each user's `count` most recent interactions."""
         kept = np.minimum(self.lengths, count)
         return self._select(self.offsets[1:] - kept, kept)
 
-    def final_items(self) -> np.ndarray:
-        """Each user's most recent item number, int32 [U]; every user must have one."""
-        assert (self.lengths > 0).all(), "a user without interactions has no final item"
-        return self.items[self.offsets[1:] - 1]
+    def earlier(self, moment: int) -> np.ndarray:
+        """How many of each user's interactions are earlier than `moment` (microseconds), int64 [U]."""
+        return np.diff(np.concatenate([[0], np.cumsum(self.timestamps < moment)])[self.offsets])
 
-    def only(self, users: np.ndarray) -> Self:
-        """The histories of some users (indices), in their order."""
-        starts, lengths = self.offsets[:-1][users], self.lengths[users]
-        chosen = self._select(starts, lengths)
+    def first(self, counts: np.ndarray) -> Self:
+        """Each user's `counts[u]` oldest interactions."""
+        return self._select(self.offsets[:-1], counts)
+
+    def only(self, users: np.ndarray, counts: np.ndarray | None = None) -> Self:
+        """The histories of some users (indices), in their order; of each the `counts` oldest interactions, or all."""
+        lengths = self.lengths[users] if counts is None else counts
+        chosen = self._select(self.offsets[:-1][users], lengths)
         return type(self)(tuple(self.users[user] for user in users), chosen.items, chosen.timestamps, chosen.offsets)
 
     def renumbered(self, numbers: np.ndarray) -> Self:
@@ -137,32 +134,31 @@ class Histories:
 
     def write(self, folder: Path) -> None:
         """Write the histories into `folder` as one row of lists per user."""
-        rows = {
-            USER: list(self.users),
-            "items": self._lists(self.items),
-            "timestamps": self._lists(self.timestamps),
-        }
-        schema: dict[str, PolarsType] = {USER: pl.String, "items": pl.List(pl.Int32), "timestamps": pl.List(pl.Int64)}
-        pl.DataFrame(rows, schema=schema).write_parquet(folder / HISTORIES_FILE)
-
-    def _lists(self, values: np.ndarray) -> list[np.ndarray]:
-        return np.split(values, self.offsets[1:-1])
+        lists = (pa.LargeListArray.from_arrays(self.offsets, values) for values in (self.items, self.timestamps))
+        items, timestamps = (pl.Series(values=values) for values in lists)
+        rows = {USER: pl.Series(self.users, dtype=pl.String), "items": items, "timestamps": timestamps}
+        pl.DataFrame(rows).write_parquet(folder / HISTORIES_FILE)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Read what `write` wrote."""
-        frame = pl.read_parquet(folder / HISTORIES_FILE)
-        lengths = frame["items"].list.len().to_numpy()
-        items = frame["items"].explode().to_numpy().astype(np.int32)
-        timestamps = frame["timestamps"].explode().to_numpy().astype(np.int64)
-        return cls(tuple(frame[USER]), items, timestamps, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
+        frame = pl.read_parquet(folder / HISTORIES_FILE).rechunk()
+        return cls.of_lists(frame[USER], frame["items"].to_arrow(), frame["timestamps"].to_arrow())
+
+    @classmethod
+    def of_lists(cls, users: Iterable[str], items: pa.Array, timestamps: pa.Array) -> Self:
+        """The histories of users, given each one's item numbers and times as lists (Arrow)."""
+        lengths = items.value_lengths().to_numpy(zero_copy_only=False)
+        flat = [lists.flatten().to_numpy(zero_copy_only=False) for lists in (items, timestamps)]
+        offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        return cls(tuple(users), flat[0].astype(np.int32), flat[1].astype(np.int64), offsets)
 
 
 @dataclass(frozen=True)
 class Dataset:
     """What `prepare` hands to every later step: catalogue, histories, and where they came from.
 
-    The split is leave-one-out: a user's last interaction is the test target, the one before it the validation target.
+    `about["split"]` says what is held out; leave-one-out where it says nothing.
     """
 
     catalogue: Catalogue
@@ -170,15 +166,24 @@ class Dataset:
     about: dict[str, Any]
 
     @property
-    def training(self) -> Histories:
-        """What training may see."""
-        return self.histories.without_last(HELD_OUT)
+    def split(self) -> splits.Split:
+        """What is held out, and how."""
+        return splits.parse(self.about["split"]) if "split" in self.about else splits.LeaveOneOut()
 
-    def questions(self, split: str) -> tuple[Histories, np.ndarray]:
-        """The histories before, and the item numbers (int32 [U]) of, the targets of `validation` or `test`."""
-        later = {"validation": 1, "test": 0}[split]
-        until_target = self.histories.without_last(later)
-        return until_target.without_last(1), until_target.final_items()
+    @property
+    def training(self) -> Histories:
+        """What training may see; of some users it may be nothing."""
+        return self.histories.first(self.split.trained(self.histories))
+
+    def questions(self, part: splits.Part) -> tuple[Histories, np.ndarray]:
+        """The histories before, and the item numbers (int32 [Q]) of, the targets of `validation` or `test`."""
+        users, before = self.split.asked(self.histories, part)
+        return self.histories.only(users, before), self.histories.items[self.histories.offsets[users] + before]
+
+    def target_times(self, part: splits.Part) -> np.ndarray:
+        """When the targets of `validation` or `test` happened: microseconds since 1970 UTC, int64 [Q]."""
+        users, before = self.split.asked(self.histories, part)
+        return self.histories.timestamps[self.histories.offsets[users] + before]
 
     def write(self, folder: Path) -> None:
         """Write the three files into `folder`, which must exist."""
@@ -193,38 +198,42 @@ class Dataset:
         return cls(Catalogue.read(folder), Histories.read(folder), about)
 
 
-def liked(interactions: pl.DataFrame, min_rating: float) -> pl.DataFrame:
+FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
+
+
+def liked(interactions: FrameT, min_rating: float) -> FrameT:
     """The rows rated at least `min_rating`; all of them where there are no ratings."""
-    return interactions.filter(pl.col(RATING) >= min_rating) if RATING in interactions.columns else interactions
+    rated = RATING in interactions.collect_schema().names()
+    return interactions.filter(pl.col(RATING) >= min_rating) if rated else interactions
 
 
-def k_core(interactions: pl.DataFrame, core: int) -> pl.DataFrame:
-    """Drop users and items with fewer than `core` interactions until none is left, keeping the order of rows."""
-    while True:
-        frequent = pl.all_horizontal(pl.len().over(key) >= core for key in (USER, ITEM))
-        kept = interactions.filter(frequent)
-        if kept.height == interactions.height:
-            return kept
-        interactions = kept
-
-
-def build(interactions: pl.DataFrame) -> tuple[Catalogue, Histories]:
-    """Number users and items by first appearance and put each user's rows in order of time.
+def build(interactions: pl.DataFrame | pl.LazyFrame, core: int = 1) -> tuple[Catalogue, Histories]:
+    """Turn rows into histories: of the frequent users and items alone, numbered by first appearance, in order of time.
 
     Rows with equal timestamps keep their order in `interactions`.
+
+    Args:
+        interactions: rows in the order of the source; lazy ones are read without their ids ever being in memory whole.
+        core: users and items with fewer interactions are dropped until none is left.
     """
-    catalogue = Catalogue(tuple(interactions[ITEM].unique(maintain_order=True)))
-    users = interactions[USER].unique(maintain_order=True)
-    user_numbers = _numbers(interactions[USER], users)
-    timestamps = interactions[TIMESTAMP].dt.epoch("us").to_numpy()
-    order = np.lexsort((timestamps, user_numbers))  # stable: ties keep the order of rows
-    items = _numbers(interactions[ITEM], pl.Series(catalogue.items, dtype=pl.String))[order] + 1
-    lengths = np.bincount(user_numbers, minlength=len(users))
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    return catalogue, Histories(tuple(users), items.astype(np.int32), timestamps[order], offsets)
+    coded = _coded(interactions.lazy())
+    left_R = kernel.frequent(coded[USER].to_physical().to_numpy(), coded[ITEM].to_physical().to_numpy(), core)
+    if not left_R.all():
+        coded = coded.filter(left_R)
+    (users, user_numbers), (items, item_numbers) = (_numbered(coded[key]) for key in (USER, ITEM))
+    timestamps = coded[TIMESTAMP].to_numpy()
+    order = kernel.in_time(user_numbers, timestamps)
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(user_numbers, minlength=len(users)))])
+    return Catalogue(items), Histories(users, item_numbers[order] + 1, timestamps[order], offsets)
 
 
-def _numbers(values: pl.Series, vocabulary: pl.Series) -> np.ndarray:
-    """Index of each value in `vocabulary`, int64."""
-    index = pl.arange(len(vocabulary), dtype=pl.Int64, eager=True)
-    return values.replace_strict(vocabulary, index, return_dtype=pl.Int64).to_numpy()
+def _coded(interactions: pl.LazyFrame) -> pl.DataFrame:
+    """Users and items as categories of their own, times in microseconds."""
+    ids = (pl.col(key).cast(pl.Categorical(pl.Categories.random())) for key in (USER, ITEM))
+    return interactions.select(*ids, pl.col(TIMESTAMP).dt.epoch("us")).collect(engine="streaming")
+
+
+def _numbered(ids: pl.Series) -> tuple[tuple[str, ...], np.ndarray]:
+    """The ids in the order of their first appearance; and the number, from 0 on, of each row's, int32."""
+    rows, numbers = kernel.by_first_appearance(ids.to_physical().to_numpy())
+    return tuple(ids.gather(rows).cast(pl.String)), numbers

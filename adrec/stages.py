@@ -95,9 +95,14 @@ def begin(
         num_items: V.
         weights: parameters to start from, by name; the others are drawn from the stage's seed.
         optimizer_state: Adam's moments by parameter name, to continue from.
+
+    Raises:
+        ValueError: the device is not there, or several processes cannot share the stage.
     """
     device = choose_device(model.device)
     place = join(device)
+    if place.processes > 1 and stage.combine is not total:
+        raise ValueError(f"{place.processes} processes can share {stage.name} only with {stage.name}.gradients = 'sum'")
     torch.manual_seed(derived_seed(model.seed, stage.name, 0))
     network = NETWORKS[stage.network](model, num_items)
     unknown = network.load_state_dict(weights, strict=False).unexpected_keys

@@ -71,18 +71,19 @@ def compare(model: ADRec, lengths: np.ndarray, max_length: int, rounds: int) -> 
     lengths_B = torch.from_numpy(lengths)
     padded_BL, tight_BL = histories(lengths, max_length), histories(lengths, max_length)[:, : lengths.max()]
 
-    def cached(steps: int) -> Callable[[], Tensor]:
-        return lambda: model.in_steps(steps).represent(tight_BL, lengths_B)
+    def cached() -> Tensor:
+        return model.represent(tight_BL, lengths_B)
 
     everything = model.diffusion.steps
-    rivals: dict[str, Callable[[], Tensor]] = {
-        "loop": lambda: loop(model.in_steps(everything), padded_BL, lengths_B),
-        **{str(steps): cached(steps) for steps in (everything, *FEWER)},
+    rivals: dict[str, tuple[int, Callable[[], Tensor]]] = {
+        "loop": (everything, lambda: loop(model, padded_BL, lengths_B)),
+        **{str(steps): (steps, cached) for steps in (everything, *FEWER)},
     }
-    seconds = interleaved(rivals, rounds)
+    seconds = interleaved(model, rivals, rounds)
+    model.in_steps(everything)
     conditioning = cast(ScaledSum, model.conditioning)
     conditioning.scale, scale = LAMBDA, conditioning.scale
-    ours_BD, theirs_BD = rivals[str(everything)](), rivals["loop"]()
+    ours_BD, theirs_BD = cached(), loop(model, padded_BL, lengths_B)
     conditioning.scale = scale
     items_DV = model.item_embedding.weight[1:].T
     tops = [(x_BD @ items_DV).topk(TOP).indices for x_BD in (ours_BD, theirs_BD)]
@@ -95,11 +96,12 @@ def compare(model: ADRec, lengths: np.ndarray, max_length: int, rounds: int) -> 
     }
 
 
-def interleaved(rivals: dict[str, Callable[[], Tensor]], rounds: int) -> dict[str, float]:
-    """Median CPU seconds of each, timed in turn after one round that is not counted."""
+def interleaved(model: ADRec, rivals: dict[str, tuple[int, Callable[[], Tensor]]], rounds: int) -> dict[str, float]:
+    """Median CPU seconds of each, with the model in its steps, timed in turn after one round that is not counted."""
     seconds: dict[str, list[float]] = {name: [] for name in rivals}
     for _ in range(rounds + 1):
-        for name, run in rivals.items():
+        for name, (steps, run) in rivals.items():
+            model.in_steps(steps)
             start = time.process_time()
             run()
             seconds[name].append(time.process_time() - start)

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from adrec import config, losses
 from adrec.batches import shuffled
 from adrec.metrics import means, overlap
 from adrec.model import ADRec, Network
-from adrec.ranking import Scorer, network_scorer, rank_and_recommend
-from adrec.sequences import Dataset, Histories
+from adrec.ranking import network_scorer, rank_and_recommend
+from adrec.sequences import Dataset
 
 CUTOFFS = (5, 10, 20)
 TOP = 20
@@ -34,7 +33,7 @@ def measure(network: Network, data: Dataset, model: config.Model, device: torch.
     Raises:
         FloatingPointError: a score is not finite.
     """
-    scorer = finite_scorer(network, model.max_length, device)
+    scorer = network_scorer(network, model.max_length, device)
     ranks, top = rank_and_recommend(scorer, *data.questions("test"), exclude_history=False, k=TOP)
     figures: dict[str, Any] = {"metrics": means(ranks, CUTOFFS)}
     if isinstance(network, ADRec):
@@ -44,24 +43,11 @@ def measure(network: Network, data: Dataset, model: config.Model, device: torch.
     return figures
 
 
-def finite_scorer(network: Network, max_length: int, device: torch.device) -> Scorer:
-    """What `network_scorer` gives, where it is a number: nothing ranks above a target whose score is none."""
-    scorer = network_scorer(network, max_length, device)
-
-    def score(histories: Histories, users: np.ndarray) -> Tensor:
-        scores_BV = scorer(histories, users)
-        if not bool(scores_BV.isfinite().all()):
-            raise FloatingPointError("a score is not finite: training diverged; try a smaller learning rate")
-        return scores_BV
-
-    return score
-
-
 def in_steps(
     network: ADRec, steps: int, data: Dataset, model: config.Model, device: torch.device, everything_UK: np.ndarray
 ) -> dict[str, float]:
     """HR and NDCG in `steps` reverse steps, and the share of the best items in all steps that are named again."""
-    all_steps, scorer = len(network.reversal), finite_scorer(network.in_steps(steps), model.max_length, device)
+    all_steps, scorer = len(network.reversal), network_scorer(network.in_steps(steps), model.max_length, device)
     ranks, top_UK = rank_and_recommend(scorer, *data.questions("test"), exclude_history=False, k=TOP)
     network.in_steps(all_steps)
     return {**means(ranks, [TOP]), "overlap": float(overlap(everything_UK, top_UK).mean())}

@@ -26,8 +26,9 @@ def run(source: Path, params: dict[str, Any], folder: Path) -> dict[str, Any]:
     interactions, versioned, metrics = folder / "interactions.parquet", folder / "version.json", folder / "metrics.json"
     dataset, model = paths["dataset"], params["model"]
     where = replace(params["version"], registry=str(folder / "registry"), remote=str(folder / "remote"))
-    ingest.run(ingest=replace(params["ingest"], source=str(source), format="movielens"), interactions=interactions)
-    validate.run(interactions=interactions, validate=params["validate"], validation=paths["validation"])
+    source_section = replace(params["ingest"], source=str(source), format="movielens")
+    ingest.run(ingest=source_section, interactions=interactions, rejects=folder / "rejects.csv")
+    validate.run(interactions=interactions, validate=params["validate"], version=where, validation=paths["validation"])
     version.run(interactions=interactions, validation=paths["validation"], version=where, versioned=versioned)
     prepare.run(interactions=interactions, versioned=versioned, prepare=params["prepare"], dataset=dataset)
     pretrain.run(dataset=dataset, model=model, pretrain=params["pretrain"], pretrained=paths["pretrained"])

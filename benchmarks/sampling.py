@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -53,10 +53,11 @@ class Answers:
         return _best(self.draws_KUV[draw])
 
 
-Ask = Callable[[str, int, int], Answers]  # of a split, S and K
+Split = Literal["validation", "test"]
+Ask = Callable[[Split, int, int], Answers]  # of a split, S and K
 
 
-def ask(network: ADRec, data: Dataset, max_length: int, split: str, steps: int, draws: int) -> Answers:
+def ask(network: ADRec, data: Dataset, max_length: int, split: Split, steps: int, draws: int) -> Answers:
     """Score the whole catalogue for all users in `steps` reverse steps, with `draws` seeds of the noise."""
     histories, targets_U = data.questions(split)
     device = network.item_embedding.weight.device

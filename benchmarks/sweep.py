@@ -79,6 +79,8 @@ class Sweep:
         data = {name: read(name) for name in dict.fromkeys(run.dataset for _, run in pending)}
         with tqdm(pending, unit="run", disable=None) as bar:
             for recipe, run in bar:
+                if run.finished(self.folder):
+                    continue  # by another process, since
                 title = f"{run.dataset} {run.recipe} seed {run.seed}"
                 bar.set_description(title)
                 try:

@@ -12,6 +12,7 @@ import numpy as np
 from adrec import config
 from adrec.output import new_file
 from adrec.sequences import Catalogue, Dataset, Histories
+from adrec.splits import leakage
 from components import reverse_steps
 
 
@@ -134,10 +135,11 @@ def measure(data: Dataset, ranks: dict[str, np.ndarray], evaluate: config.Evalua
         "data_hash": data.about["data_hash"],
         "data_tag": data.about["data_tag"],
         "catalogue_hash": data.about["catalogue_hash"],
-        "users": len(data.histories),
+        "users": len(ranks["popularity"]),
         "items": len(data.catalogue),
         "protocol": {
-            "split": "leave-one-out",
+            "split": data.split.title,
+            "leakage": leakage(data.training.timestamps, data.target_times("test")),
             "candidates": "all items",
             "exclude_history": evaluate.exclude_history,
         },

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from adrec.fit import SELECTION_METRIC
 from adrec.sequences import Dataset
+from adrec.splits import GlobalTime, LeaveOneOut
 from components import embedding_page, page, reverse_steps
 
 NAMES = {
@@ -20,6 +21,10 @@ NAMES = {
 COLOURS = {"popularity": page.SERIES[4], "sasrec": page.SERIES[1], "adrec": page.SERIES[0], "champion": page.SERIES[3],
            "oracle": page.SERIES[2]}  # fmt: skip
 STAGE_COLOURS = {"pretrain": page.SERIES[1], "warmup": page.SERIES[5], "finetune": page.SERIES[0]}
+TARGETS = {
+    LeaveOneOut.title: "the last interaction",
+    GlobalTime.title: "the last interaction after training and validation ended",
+}
 LARGEST_CUTOFF = 50
 MANY_POINTS = 40
 
@@ -47,6 +52,8 @@ def page_of(
         about=data.about,
         headlines=headlines(measured),
         diffusion=diffusion(measured),
+        target=TARGETS[measured["protocol"]["split"]],
+        leakage=leakage(measured["protocol"]),
         embeddings=embedding_page.section(measured, tables, data),
         fewer_steps=reverse_steps.sentence(measured["reverse_steps"]),
         pictures=[
@@ -85,6 +92,17 @@ def diffusion(measured: dict[str, Any]) -> str:
     return (
         f"By {metric} ADRec {judgement} its first stage, SASRec+, on these users: the difference is "
         f"{100 * found['mean']:+.2f} points, its 95 % interval {100 * found['low']:+.2f} to {100 * found['high']:+.2f}."
+    )
+
+
+def leakage(protocol: dict[str, Any]) -> str:
+    """In one sentence, how much of the future training saw."""
+    leaked = protocol["leakage"]
+    if not leaked:
+        return f"The split ({protocol['split']}) leaks nothing: every training interaction is older than every target."
+    return (
+        f"The split ({protocol['split']}) leaks: of the training interactions {100 * leaked:.1f} % happened after the"
+        " target, mean over the users; a model in service knows none of them."
     )
 
 

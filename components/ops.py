@@ -19,19 +19,28 @@ op = partial(component, base_image="python:3.11-slim", install_kfp_package=False
 
 
 @op
-def ingest(ingest: dict, source_key: str, code_revision: str, interactions: Output[Dataset]) -> None:
-    """Read the source into one Parquet file of interactions."""
+def ingest(
+    ingest: dict, source_key: str, code_revision: str, interactions: Output[Dataset], rejects: Output[Artifact]
+) -> None:
+    """Read the source into one Parquet file of interactions; malformed lines are set aside."""
     from components.steps import call
 
-    call("ingest", ingest=ingest, interactions=interactions.path)
+    call("ingest", ingest=ingest, interactions=interactions.path, rejects=rejects.path)
 
 
 @op
-def validate(interactions: Input[Dataset], validate: dict, code_revision: str, validation: Output[Artifact]) -> None:
+def validate(
+    interactions: Input[Dataset],
+    validate: dict,
+    version: dict,
+    code_revision: str,
+    validation: Output[Artifact],
+) -> None:
     """Hold the interactions against what is expected of them; a critical failure ends the run."""
     from components.steps import call
 
-    call("validate", interactions=interactions.path, validate=validate, validation=validation.path)
+    sections = {"validate": validate, "version": version}
+    call("validate", interactions=interactions.path, **sections, validation=validation.path)
 
 
 @op
@@ -178,3 +187,27 @@ def publish(
     from components.steps import call
 
     call("publish", dataset=dataset.path, publish=publish, published=published.path)
+
+
+@op
+def append(
+    interactions: Input[Dataset],
+    versioned: Input[Artifact],
+    prepare: dict,
+    data_hash: str,
+    code_revision: str,
+    appended: Output[Artifact],
+) -> None:
+    """Append versioned events to the feature store."""
+    from components.steps import call
+
+    inputs = {"interactions": interactions.path, "versioned": versioned.path}
+    call("append", **inputs, prepare=prepare, appended=appended.path)
+
+
+@op
+def republish(appended: Input[Artifact], data_hash: str, code_revision: str, republished: Output[Artifact]) -> None:
+    """Bring the offline tables and the ranking of popular items up to the last event."""
+    from components.steps import call
+
+    call("republish", appended=appended.path, republished=republished.path)

@@ -22,8 +22,8 @@ from features import store
 SERVICE = "serving.service:Recommender"
 ROOMS = ("adrec", "features", "serving")
 REQUIREMENTS = (
-    "bentoml", "feast[duckdb,redis]", "httpx", "numpy", "polars", "prometheus-client", "pyarrow", "pydantic", "pyyaml",
-    "safetensors", "torch",
+    "bentoml", "feast[duckdb,redis]", "filelock", "httpx", "numpy", "polars", "prometheus-client", "pyarrow",
+    "pydantic", "pyyaml", "safetensors", "torch",
 )  # fmt: skip
 
 DESCRIPTION = """\

@@ -6,21 +6,27 @@ from pathlib import Path
 import polars as pl
 
 from adrec import config, sequences
-from adrec.interactions import USER, about, read
+from adrec.interactions import about, scan
 from adrec.output import new_folder
-
-SHORTEST = sequences.HELD_OUT + 1  # one interaction to train on, one to validate, one to test
+from adrec.sequences import Catalogue, Histories
+from adrec.splits import GlobalTime, LeaveOneOut, Split
+from components import tables
 
 
 def run(*, interactions: Path, versioned: Path, prepare: config.Prepare, dataset: Path) -> None:
-    """Write the folder `dataset`: catalogue, histories, and which version of which data they come from.
+    """Write the folder `dataset`: catalogue, histories, their split, and which version of which data they come from.
 
     Raises:
-        ValueError: the section leaves nothing, or users too short to be split.
+        FileNotFoundError: there are no interactions.
+        ValueError: they are no Parquet file, or the section leaves nothing, or what cannot be split, or names an engine
+            that is not installed.
     """
-    catalogue, histories = sequences.build(select(read(interactions), prepare))
-    version = json.loads(versioned.read_text())
-    origin = {
+    rows = scan(interactions)
+    catalogue, histories = build(interactions, rows, prepare)
+    if not len(histories):
+        raise ValueError(_nothing_left(rows, prepare))
+    version, split = json.loads(versioned.read_text()), SPLITS[prepare.split](histories, prepare)
+    description = {
         **about(interactions),
         "data_hash": version["data_hash"],
         "data_tag": version["tag"],
@@ -28,29 +34,71 @@ def run(*, interactions: Path, versioned: Path, prepare: config.Prepare, dataset
         "users": len(histories),
         "items": len(catalogue),
         "interactions": len(histories.items),
+        "split": split.as_dict(),
     }
     with new_folder(dataset) as folder:
-        sequences.Dataset(catalogue, histories, origin).write(folder)
+        sequences.Dataset(catalogue, histories, description).write(folder)
+        tables.check_sequences(folder, split.shortest)
 
 
-def select(rows: pl.DataFrame, prepare: config.Prepare) -> pl.DataFrame:
-    """The liked interactions of the frequent users and items, in the order of rows."""
-    liked = sequences.liked(rows, prepare.min_rating)
-    if liked.is_empty():
-        raise ValueError(
-            f"params: prepare.min_rating = {prepare.min_rating:g} leaves none of {rows.height:,} interactions:"
-            " none is rated so high"
-        )
-    frequent = sequences.k_core(liked, prepare.core)
-    if frequent.is_empty():
-        raise ValueError(
-            f"params: prepare.core = {prepare.core} leaves none of {liked.height:,} interactions:"
-            " no users and items have so many with each other"
-        )
-    short = int((frequent[USER].value_counts()["count"] < SHORTEST).sum())
+def build(interactions: Path, rows: pl.LazyFrame, prepare: config.Prepare) -> tuple[Catalogue, Histories]:
+    """The catalogue and the histories of the liked `rows` of frequent users and items, by the chosen engine."""
+    if prepare.engine == "spark":
+        from adrec import spark  # PySpark comes with an extra
+
+        return spark.build(interactions, prepare.min_rating, prepare.core)
+    return sequences.build(sequences.liked(rows, prepare.min_rating), prepare.core)
+
+
+def leave_one_out(histories: Histories, prepare: config.Prepare) -> Split:
+    """The paper's split.
+
+    Raises:
+        ValueError: some users are too short for it.
+    """
+    split = LeaveOneOut()
+    short = int((histories.lengths < split.shortest).sum())
     if short:
         raise ValueError(
-            f"params: prepare.core = {prepare.core} leaves {short:,} users with fewer than {SHORTEST}"
-            f" interactions, which cannot be split into training, validation and test: it must be at least {SHORTEST}"
+            f"params: prepare.core = {prepare.core} leaves {short:,} users with fewer than {split.shortest}"
+            " interactions, which cannot be split into training, validation and test:"
+            f" it must be at least {split.shortest}"
         )
-    return frequent
+    return split
+
+
+def global_time(histories: Histories, prepare: config.Prepare) -> Split:
+    """The split at two moments, before which given shares of the interactions happened.
+
+    Raises:
+        ValueError: nothing is left to train on or to ask for.
+    """
+    split = GlobalTime.at(histories, prepare.validation_from, prepare.test_from)
+    asked = {part: len(split.asked(histories, part)[0]) for part in ("validation", "test")}
+    counts = {"users to train on": int((split.trained(histories) > 1).sum())}
+    counts |= {f"{part} questions": number for part, number in asked.items()}
+    for what, number in counts.items():
+        if not number:
+            raise ValueError(
+                f"params: prepare.validation_from = {prepare.validation_from:g} and test_from = {prepare.test_from:g}"
+                f" leave no {what}: users need interactions before the first moment that they mark and after each"
+            )
+    return split
+
+
+SPLITS = {"leave_one_out": leave_one_out, "global_time": global_time}
+
+
+def _nothing_left(rows: pl.LazyFrame, prepare: config.Prepare) -> str:
+    everything, liked = (
+        part.select(pl.len()).collect().item() for part in (rows, sequences.liked(rows, prepare.min_rating))
+    )
+    if not liked:
+        return (
+            f"params: prepare.min_rating = {prepare.min_rating:g} leaves none of {everything:,} interactions:"
+            " none is rated so high"
+        )
+    return (
+        f"params: prepare.core = {prepare.core} leaves none of {liked:,} interactions:"
+        " no users and items have so many with each other"
+    )

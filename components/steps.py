@@ -19,12 +19,14 @@ STEPS = (
     "gate", "package", "publish",
 )  # fmt: skip
 TRAINING = ("pretrain", "warmup", "finetune")  # what several processes may share
+REFRESH = ("ingest", "validate", "version", "append", "republish")  # of the feature store, by new events
+KNOWN = tuple(dict.fromkeys([*STEPS, *REFRESH, "drift"]))
 TOLD = (ValueError, OSError, FloatingPointError)  # what a user can mend, told in a sentence; all else is a defect
 
 
 def function(step: str) -> Callable[..., Any]:
     """The `run` of `step`; its packages are loaded only now, and quietly."""
-    assert step in STEPS, f"no step is called {step}"
+    assert step in KNOWN, f"no step is called {step}"
     quiet.hush()
     return importlib.import_module(f"components.{step}").run
 

@@ -1,4 +1,4 @@
-"""What the feature store holds: one entity, one view of its history, one way to push to it, one service.
+"""What the feature store holds: users with their histories, and one ranking of popular items.
 
 `feast -c features apply` and `features/store.py` both read this file. It needs ADREC_FEATURES_DIR.
 """
@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, PushSource, ValueType
-from feast.types import Array, Int64, String
+from feast.types import Array, Float64, Int64, String
 
 FOLDER = Path(os.environ.get("ADREC_FEATURES_DIR", ""))
 if not FOLDER.is_absolute():
@@ -21,7 +21,7 @@ published = FileSource(
     name="published_histories",
     path=str(FOLDER / "histories.parquet"),
     timestamp_field="event_timestamp",
-    description="Every user's history as last published; the time is that of the newest interaction.",
+    description="Every user's history as of each moment at which it changed.",
 )
 
 interactions = PushSource(
@@ -41,4 +41,29 @@ user_history = FeatureView(
 
 recommender_v1 = FeatureService(
     name="recommender_v1", features=[user_history], description="What the recommender reads of a user."
+)
+
+ranking = Entity(
+    name="ranking", join_keys=["ranking"], value_type=ValueType.STRING, description="Among whom items are ranked."
+)
+
+ranked = FileSource(
+    name="ranked_items",
+    path=str(FOLDER / "popular.parquet"),
+    timestamp_field="event_timestamp",
+    description="The ranking of items as of the newest interaction.",
+)
+
+popular_items = FeatureView(
+    name="popular_items",
+    entities=[ranking],
+    schema=[
+        Field(name="items", dtype=Array(String), description="External ids of the popular items, best first."),
+        Field(name="scores", dtype=Array(Float64), description="Their interactions, weighted by age."),
+    ],
+    source=ranked,
+)
+
+fallback_v1 = FeatureService(
+    name="fallback_v1", features=[popular_items], description="What is recommended to a user who is not known."
 )

@@ -1,40 +1,33 @@
-"""How histories get into the feature store and out of it.
+"""The feature store: publish interactions, append one or many, read histories as they are or as they were.
 
-Item ids are external here, so a model with another catalogue needs no other features. Where the stores are is decided
-by `feature_store.yaml` and the environment variable ADREC_FEATURES_DIR.
+Item ids are external here, so a model with another catalogue needs no other features. All that the store holds follows
+from the interactions that were published and the events that were appended (`features/known.py`).
 """
 
+import json
 import os
 import runpy
-from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from filelock import FileLock
 
+from adrec.config import Publish, parse
 from adrec.interactions import USER
+from features import events, histories, known, offline, online, popularity
+from features.folder import FOLDER_VARIABLE, INTERACTIONS, ITEMS, REDIS_VARIABLE, TIMESTAMPS, folder
 
 if TYPE_CHECKING:
     from feast import FeatureService, FeatureStore
 
-FOLDER_VARIABLE = "ADREC_FEATURES_DIR"
-DEFAULT_FOLDER = "artifacts/features"
 REPOSITORY = Path(__file__).parent
-HISTORIES_FILE = "histories.parquet"
-
-VIEW = "user_history"
-PUSH_SOURCE = "user_history_push"
 SERVICE = "recommender_v1"
-
-ITEMS = "items"
-TIMESTAMPS = "timestamps"
-LENGTH = "length"
-EVENT_TIMESTAMP = "event_timestamp"
-EPOCH = datetime.fromtimestamp(0, UTC)
-HISTORY = {USER: pl.String(), ITEMS: pl.List(pl.String()), TIMESTAMPS: pl.List(pl.Int64())}
+SETTINGS = "settings"  # the view's tag that holds the section `publish` of its time
+EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 @dataclass(frozen=True)
@@ -43,13 +36,6 @@ class Store:
 
     feast: "FeatureStore"
     service: "FeatureService"
-
-
-def folder() -> Path:
-    """Where the store keeps its state, absolute; also for `feature_store.yaml`, which reads the environment."""
-    place = Path(os.environ.get(FOLDER_VARIABLE, DEFAULT_FOLDER)).resolve()
-    os.environ[FOLDER_VARIABLE] = str(place)
-    return place
 
 
 def open_store(service: str = SERVICE) -> Store:
@@ -73,30 +59,36 @@ def open_store(service: str = SERVICE) -> Store:
         ) from None
 
 
-def publish(histories: pl.DataFrame) -> None:
-    """Make `histories` what the store knows of its users, in place of what was published before.
+def publish(interactions: pl.DataFrame, settings: Publish) -> None:
+    """Make `interactions` what the store knows, in place of what was published before and beside what was appended.
 
-    Users of the former dataset who are not in this one become unknown. Interactions appended since then are kept
-    only where the new histories hold them. The online store changes in one write, the offline table in one rename.
+    Users who are neither in them nor in an event become unknown. Killed at any moment and called again, it ends in the
+    same state.
 
     Args:
-        histories: one row per user: `user_id`, `items` (external ids, oldest first) and `timestamps` (microseconds),
-            both of the same length and not empty.
+        interactions: `user_id`, `item_id`, `timestamp`; each user's in the order that breaks ties in time.
+        settings: what to keep of them.
     """
-    assert dict(histories.schema) == HISTORY, f"histories have the columns {dict(histories.schema)}"
-    table = folder() / HISTORIES_FILE
-    table.parent.mkdir(parents=True, exist_ok=True)
-    store = _connect()
-    store.apply(_definitions())
-    former = pl.read_parquet(table, columns=list(HISTORY)) if table.exists() else histories.clear()
-    forgotten = former.join(histories, on=USER, how="anti").with_columns(
-        pl.lit([], dtype=HISTORY[name]).alias(name) for name in (ITEMS, TIMESTAMPS)
-    )
-    _write_online(store, pl.concat([histories, forgotten]))
-    newest = pl.from_epoch(pl.col(TIMESTAMPS).list.last(), "us").dt.replace_time_zone("UTC")
-    temporary = table.with_name(f".{table.name}.part")
-    _with_length(histories).with_columns(newest.alias(EVENT_TIMESTAMP)).write_parquet(temporary)
-    temporary.replace(table)
+    folder().mkdir(parents=True, exist_ok=True)
+    with _writing_tables():
+        feast = _connect()
+        feast.apply(_definitions(settings))
+        known.write(interactions)
+        newest_event = events.newest()
+        rows = known.interactions()
+        latest = histories.latest(rows, settings.max_length)
+        online.fill(feast, latest, newest_event, settings.max_length)
+        former = offline.users()  # of the last publication that came to its end
+        online.forget(feast, former.filter(~former.is_in(latest[USER].implode())).to_list())
+        _write_tables(feast, rows, newest_event, settings)
+
+
+def refresh(store: Store) -> None:
+    """Bring the offline tables and the ranking of popular items up to the last event; nothing where they are."""
+    with _writing_tables():
+        if not offline.is_current():
+            newest_event = events.newest()
+            _write_tables(store.feast, known.interactions(), newest_event, settings_of(store))
 
 
 def history(store: Store, user: str) -> list[str] | None:
@@ -104,69 +96,119 @@ def history(store: Store, user: str) -> list[str] | None:
     return _read(store, user)[0] or None
 
 
-def append(store: Store, user: str, item: str, time: datetime, *, max_length: int) -> None:
-    """Add one interaction to the user's history, of which the `max_length` most recent are kept.
+def histories_as_of(store: Store, asked: pl.DataFrame) -> pl.DataFrame:
+    """Each user's history as it stood at a time; see `features.offline.as_of`."""
+    refresh(store)
+    return offline.as_of(store.feast, store.service, asked)
+
+
+def append(store: Store, user: str, item: str, time: datetime) -> None:
+    """Add one interaction to the user's history; the next reader sees it.
 
     A late interaction takes its place in the order of time, after others of the same time; one that is there already
-    changes nothing. One writer per user at a time: the history is read, changed and written back.
+    changes nothing. Any number of processes may append at once: reading, changing and writing are one, under the
+    store's lock. Killed at any moment and called again, it ends in the same state.
 
     Raises:
-        ValueError: `time` has no time zone.
+        ValueError: `time` has no time zone, or nothing was published yet.
     """
     if time.tzinfo is None:
         raise ValueError(f"the time {time} of an interaction needs a time zone")
-    items, timestamps = _read(store, user)
-    changed = insert(items, timestamps, item, (time - EPOCH) // timedelta(microseconds=1), max_length)
-    if changed == (items, timestamps):
-        return
-    row = pl.DataFrame([(user, *changed)], schema=HISTORY, orient="row")
-    store.feast.push(PUSH_SOURCE, _as_written_now(row))
+    timestamp = (time - EPOCH) // timedelta(microseconds=1)
+    settings = settings_of(store)
+    with online.writing(store.feast):
+        events.add(pl.DataFrame([(user, item, time)], schema=INTERACTIONS, orient="row"))
+        before = _read(store, user)
+        if _hides_something(before, timestamp, settings):
+            online.replace(store.feast, histories.latest(known.of([user]), settings.max_length))
+            return
+        after = histories.insert(*before, item, timestamp, settings.max_length)
+        if after != before:
+            online.push(store.feast, user, *after)
 
 
-def insert(
-    items: Sequence[str], timestamps: Sequence[int], item: str, timestamp: int, max_length: int
-) -> tuple[list[str], list[int]]:
-    """The history with one interaction more, in order of time, cut to its last `max_length`; each one counts once."""
-    if (item, timestamp) in zip(items, timestamps, strict=True):
-        return list(items), list(timestamps)
-    place = bisect_right(timestamps, timestamp)
-    return (
-        [*items[:place], item, *items[place:]][-max_length:],
-        [*timestamps[:place], timestamp, *timestamps[place:]][-max_length:],
-    )
+def _hides_something(before: tuple[list[str], list[int]], timestamp: int, settings: Publish) -> bool:
+    """Whether the history that is read does not suffice to insert an interaction of this time.
+
+    Interactions of that time may have been cut off, perhaps this very one; or the time to live hides all of them.
+    """
+    items, timestamps = before
+    if not items:
+        return settings.ttl_days > 0
+    return len(items) == settings.max_length and timestamp == timestamps[0]
+
+
+def append_all(store: Store, interactions: pl.DataFrame) -> int:
+    """Add many interactions, as `append` adds one; gives how many were new.
+
+    Killed at any moment and called again, it ends in the same state.
+
+    Raises:
+        ValueError: nothing was published yet.
+    """
+    max_length = settings_of(store).max_length
+    rows = interactions.select(INTERACTIONS.keys())
+    users = rows[USER].unique().to_list()
+    new = rows.unique().join(known.of(users), on=rows.columns, how="anti").height
+    events.add(rows)
+    newest_event = events.newest()
+    online.fill(store.feast, histories.latest(known.of(users), max_length), newest_event, max_length)
+    return new
+
+
+def popular(store: Store) -> list[tuple[str, float]]:
+    """The items that are popular now with their scores, best first; none where no ranking was published."""
+    return popularity.read(store.feast)
+
+
+def settings_of(store: Store) -> Publish:
+    """With what the store was published.
+
+    Raises:
+        ValueError: nothing was published yet.
+    """
+    tags = store.feast.get_feature_view(online.VIEW).tags
+    if SETTINGS not in tags:
+        raise ValueError(f"nothing was published in {folder()} yet: run the publish step first")
+    return _parsed(tags[SETTINGS])
+
+
+@cache
+def _parsed(settings: str) -> Publish:
+    return parse(Publish, json.loads(settings))
+
+
+def _writing_tables() -> FileLock:
+    """One process at a time writes the tables; who only appends need not wait."""
+    return FileLock(folder() / "tables.lock")
+
+
+def _write_tables(feast: "FeatureStore", rows: pl.DataFrame, newest_event: int, settings: Publish) -> None:
+    """Write the ranking and, last, the offline table of histories, which says how far it goes."""
+    popularity.write(feast, rows, settings.half_life_days, settings.popular_items)
+    offline.write(rows, newest_event, settings.max_length)
 
 
 def _connect() -> "FeatureStore":
     from feast import FeatureStore
 
-    return FeatureStore(repo_path=str(REPOSITORY))
+    file = "redis.yaml" if os.environ.get(REDIS_VARIABLE) else "feature_store.yaml"
+    return FeatureStore(repo_path=str(REPOSITORY), fs_yaml_file=REPOSITORY / file)
 
 
-def _definitions() -> list[Any]:
+def _definitions(settings: Publish) -> list[Any]:
     """The Feast objects of `definitions.py`, read afresh, as Feast's own command does: the folder may have changed."""
     from feast import Entity, FeatureService, FeatureView, PushSource
 
     kinds = (Entity, FeatureService, FeatureView, PushSource)
-    return [item for item in runpy.run_path(str(REPOSITORY / "definitions.py")).values() if isinstance(item, kinds)]
+    found = runpy.run_path(str(REPOSITORY / "definitions.py"))
+    view = found[online.VIEW]
+    view.ttl = timedelta(days=settings.ttl_days)
+    view.tags = {SETTINGS: json.dumps(settings.as_dict())}
+    return [item for item in found.values() if isinstance(item, kinds)]
 
 
 def _read(store: Store, user: str) -> tuple[list[str], list[int]]:
-    """Items and timestamps of a user; both empty for an unknown one. Online stores differ in status, not in value."""
+    """Items and timestamps of a user; both empty for an unknown one."""
     features = store.feast.get_online_features(store.service, [{USER: user}]).to_dict()
     return features[ITEMS][0] or [], features[TIMESTAMPS][0] or []
-
-
-def _write_online(store: "FeatureStore", histories: pl.DataFrame) -> None:
-    store.write_to_online_store(VIEW, _as_written_now(histories))
-
-
-def _as_written_now(histories: pl.DataFrame) -> Any:
-    """Rows for the online store. A Pandas frame: Feast takes no other."""
-    # Not the newest interaction's time: Redis drops a row no newer than the one it holds, and a late interaction or
-    # another dataset makes a history whose newest interaction is no newer.
-    written = pl.lit(datetime.now(UTC)).dt.cast_time_unit("us").alias(EVENT_TIMESTAMP)
-    return _with_length(histories).with_columns(written).to_pandas()
-
-
-def _with_length(histories: pl.DataFrame) -> pl.DataFrame:
-    return histories.with_columns(pl.col(ITEMS).list.len().cast(pl.Int64).alias(LENGTH))

@@ -4,6 +4,8 @@
 * `ADREC_ACCELERATOR`: the accelerator that each training stage asks for (`nvidia.com/gpu`).
 * `ADREC_ACCELERATOR_COUNT`: how many of them (1).
 * `ADREC_PROGRESS_CLAIM`: the volume claim on which the training stages keep their progress (none).
+* `ADREC_FEATURES_CLAIM`: the volume claim on which the feature store keeps its folder (none).
+* `ADREC_REDIS`: the Redis server that is the online store (none: SQLite in the folder).
 """
 
 import os
@@ -45,3 +47,13 @@ def accelerator() -> tuple[str, int]:
 def progress_claim() -> str:
     """The volume claim for the progress of the training stages; empty where each pod keeps its own."""
     return os.environ.get("ADREC_PROGRESS_CLAIM", "")
+
+
+def features_claim() -> str:
+    """The volume claim for the folder of the feature store; empty where there is none."""
+    return os.environ.get("ADREC_FEATURES_CLAIM", "")
+
+
+def redis() -> str:
+    """The address of the Redis server that is the online store; empty for SQLite."""
+    return os.environ.get("ADREC_REDIS", "")

@@ -77,15 +77,16 @@ class Journal(cache.LocalCache):
     def get(self, key: str) -> dict[str, Any] | None:
         """Its outputs are known, or it starts now."""
         outputs: dict[str, Any] | None = super().get(key)
-        self._note("running" if outputs is None else "cached", outputs or {})
+        self.note("running" if outputs is None else "cached", outputs or {})
         return outputs
 
     def put(self, key: str, outputs: dict[str, Any]) -> None:
         """It is done."""
         super().put(key, outputs)
-        self._note("done", outputs)
+        self.note("done", outputs)
 
-    def _note(self, state: State, outputs: dict[str, Any]) -> None:
+    def note(self, state: State, outputs: dict[str, Any]) -> None:
+        """The step that was asked for last is in this state."""
         name, step = next(reversed(self.steps.items()))
         step.state, step.outputs = state, outputs
         self._on_change(name, step)

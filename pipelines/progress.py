@@ -10,14 +10,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from components.steps import STEPS
 from pipelines.journal import Journal, Step
 
 
 class Progress:
     """Shows each step of a run as it starts, trains and ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
         self.console = Console(file=sys.stdout, highlight=False)  # the stream of now: the run redirects it
         columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         self._bar = Bar(
@@ -28,7 +28,7 @@ class Progress:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._task = self._bar.add_task("starting", total=len(STEPS))
+        self._task = self._bar.add_task("starting", total=steps)
         self._ended = 0
         self._since = time.monotonic()
 
@@ -44,15 +44,15 @@ class Progress:
         epoch, epochs = step.epoch
         if step.state == "running":
             self._since = self._since if epoch else time.monotonic()
-            detail = f"{self._ended + 1}/{len(STEPS)} {name}" + (f", epoch {epoch}/{epochs}" if epoch else "")
+            detail = f"{self._ended + 1}/{self._steps} {name}" + (f", epoch {epoch}/{epochs}" if epoch else "")
             self._bar.update(self._task, description=detail, completed=self._ended + epoch / (epochs or 1))
             if epoch and epoch == step.continued:
                 self._say(f"  {name}: continuing after epoch {epoch} of {epochs}")
             return
         self._ended += 1
-        self._bar.update(self._task, description=f"{self._ended}/{len(STEPS)} {name}", completed=self._ended)
+        self._bar.update(self._task, description=f"{self._ended}/{self._steps} {name}", completed=self._ended)
         seconds = "cached" if step.state == "cached" else f"{time.monotonic() - self._since:.1f} s"
-        self._say(f"[green]✓[/] {self._ended:2d}/{len(STEPS)} {name:<9} {seconds:>8}")
+        self._say(f"[green]✓[/] {self._ended:2d}/{self._steps} {name:<9} {seconds:>8}")
 
     def end(self, journal: Journal, reason: str, log: Path) -> None:
         """Say why the run ended before its time, and where more is to be read."""

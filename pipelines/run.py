@@ -13,7 +13,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ import psutil
 import yaml
 
 from adrec import params as parameter_file
-from components.steps import sentence
+from components.steps import STEPS, sentence
 from pipelines import summary
-from pipelines.journal import Journal, Lines
+from pipelines.journal import Journal, Lines, Step
 from pipelines.progress import Progress
 
 ARTIFACTS = Path("artifacts")
@@ -52,26 +52,39 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 1
+    from pipelines.training import training
+
+    taken = training.pipeline_spec.root.input_definitions.parameters
+    values = {name: section for name, section in params.items() if name in taken}
+    status, journal = conduct(training, {**values, "source_key": key}, len(STEPS), Journal)
+    if not status:
+        keep(journal)
+        summary.show(journal, REPORT, BENTO)
+    return status
+
+
+def conduct(
+    pipeline: Any, values: dict[str, Any], steps: int, kind: Callable[[Path, Callable[[str, Step], None]], Journal]
+) -> tuple[int, Journal]:
+    """Run a graph of so many steps and tell how it goes; gives the exit status and the journal of the run."""
     RUNS.mkdir(parents=True, exist_ok=True)
     log = RUNS / f"{datetime.now():%Y-%m-%d-%H-%M-%S}.log"
-    with Progress() as progress, stoppable():
-        journal = Journal(CACHE, progress.show)
+    with Progress(steps) as progress, stoppable():
+        journal = kind(CACHE, progress.show)
         try:
-            execute(params, key, journal, log)
+            execute(pipeline, values, journal, log)
         except Stopped as stop:
             progress.end(journal, f"stopped by {stop.signal.name}; the same command goes on from here", log)
-            return 128 + stop.signal
+            return 128 + stop.signal, journal
         except RuntimeError as error:
             progress.end(journal, journal.reason or str(error), log)
-            return 1
-        keep(journal)
-    summary.show(journal, REPORT, BENTO)
-    return 0
+            return 1, journal
+    return 0, journal
 
 
-def parser() -> argparse.ArgumentParser:
-    """What may be said on the command line."""
-    parser = argparse.ArgumentParser(prog="python -m pipelines.run", description=(__doc__ or "").splitlines()[0])
+def parser(module: str = "pipelines.run", description: str = __doc__ or "") -> argparse.ArgumentParser:
+    """What may be said on the command line of `module`."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description.splitlines()[0])
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="the parameters (params.yaml)")
     parser.add_argument("--source", help="for ingest.source: demo, a path or a URL")
     parser.add_argument("--format", help="for ingest.format")
@@ -134,21 +147,19 @@ def source_key(source: str, kind: str) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     system, path = fsspec.core.url_to_fs(source)
     try:
-        facts = system.info(path)
+        facts = [sorted(system.info(name).items()) for name in (sorted(system.glob(path)) or [path])]
     except FileNotFoundError:
         raise FileNotFoundError(f"ingest.source = {source!r}: there is no such file") from None
-    return hashlib.sha256(repr(sorted(facts.items())).encode()).hexdigest()
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
-def execute(params: dict[str, Any], key: str, journal: Journal, log: Path) -> None:
-    """Run the graph; everything that kfp and the steps print goes to `log`, and by lines to `journal`.
+def execute(pipeline: Any, values: dict[str, Any], journal: Journal, log: Path) -> None:
+    """Run a graph; everything that kfp and the steps print goes to `log`, and by lines to `journal`.
 
     Raises:
         RuntimeError: a step failed.
     """
     from kfp import local
-
-    from pipelines.training import training
 
     local.init(
         local.SubprocessRunner(use_venv=False),
@@ -156,15 +167,16 @@ def execute(params: dict[str, Any], key: str, journal: Journal, log: Path) -> No
         enable_caching=True,
         cache_root=str(CACHE),
     )
-    for component in [training.pipeline_spec.root, *training.pipeline_spec.components.values()]:
+    for component in [pipeline.pipeline_spec.root, *pipeline.pipeline_spec.components.values()]:
         for task in component.dag.tasks.values():
             task.ClearField("retry_policy")  # it is for lost machines; here the user wants to hear at once
+            task.caching_options.enable_cache = True  # the journal is the cache: what is not asked, it does not see
     with (
         log.open("w", encoding="utf-8", buffering=1) as file,
         redirected(Lines(file, journal.hear)),
         journal.installed(),
     ):
-        training(**params, source_key=key)
+        pipeline(**values)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from kfp import compiler, components, dsl, kubernetes
 from kfp.dsl import PipelineTask
+from kfp.dsl.graph_component import GraphComponent
 
 from components import ops, revision
 from pipelines import images
@@ -20,6 +21,7 @@ PARAMS: dict[str, Any] = yaml.safe_load((revision.ROOT / "params.yaml").read_tex
 REVISION = revision.code_revision()
 PACKAGE = Path("artifacts/training.yaml")
 PROGRESS = "/tmp/progress"  # noqa: S108 (in the container: ADREC_PROGRESS_DIR of the image)
+FEATURES = "/features"
 
 
 def on_cpu(task: PipelineTask, cpu: str = "2", memory: str = "8G") -> PipelineTask:
@@ -37,6 +39,16 @@ def on_gpu(task: PipelineTask) -> PipelineTask:
         kubernetes.mount_pvc(task, claim, PROGRESS)
     task.set_env_variable("ADREC_PROCESSES", str(count))
     return on_cpu(task, cpu="4", memory="16G").set_accelerator_type(kind).set_accelerator_limit(count)
+
+
+def on_the_store(task: PipelineTask) -> PipelineTask:
+    """The same as `on_cpu`, where the feature store is."""
+    if claim := images.features_claim():
+        kubernetes.mount_pvc(task, claim, FEATURES)
+        task.set_env_variable("ADREC_FEATURES_DIR", FEATURES)
+    if server := images.redis():
+        task.set_env_variable("ADREC_REDIS", server)
+    return on_cpu(task)
 
 
 @dsl.pipeline(name="adrec-training", display_name="ADRec training", description="Train, judge, package, publish.")
@@ -69,13 +81,13 @@ def training(
     8. package: only of an accepted winner.
     """
     code = {"code_revision": code_revision}
-    raw = on_cpu(ops.ingest(ingest=ingest, source_key=source_key, **code)).output
-    validation = on_cpu(ops.validate(interactions=raw, validate=validate, **code)).output
+    raw = on_cpu(ops.ingest(ingest=ingest, source_key=source_key, **code)).outputs["interactions"]
+    validation = on_cpu(ops.validate(interactions=raw, validate=validate, version=version, **code)).output
     kept = on_cpu(ops.version(interactions=raw, validation=validation, version=version, **code)).outputs
 
     keys = {"data_hash": kept["Output"], **code}
     data = on_cpu(ops.prepare(interactions=raw, versioned=kept["versioned"], prepare=prepare, **keys)).output
-    on_cpu(ops.publish(dataset=data, publish=publish, **keys))
+    on_the_store(ops.publish(dataset=data, publish=publish, **keys))
 
     stages = {"dataset": data, "model": model, **keys}
     pretrained = on_gpu(ops.pretrain(pretrain=pretrain, **stages)).output
@@ -90,11 +102,11 @@ def training(
         on_cpu(ops.package(**winner, package=package, serve=serve, **keys))
 
 
-def compile_to(package: Path) -> None:
-    """Write the package of the graph and see that Kubeflow's own loader takes it."""
+def compile_to(package: Path, pipeline: GraphComponent = training) -> None:
+    """Write the package of a graph and see that Kubeflow's own loader takes it."""
     package.parent.mkdir(parents=True, exist_ok=True)
     draft = package.with_name(f".{package.stem}-draft.yaml")
-    compiler.Compiler().compile(training, str(draft))
+    compiler.Compiler().compile(pipeline, str(draft))
     components.load_component_from_file(str(draft))
     draft.replace(package)
 

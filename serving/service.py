@@ -16,7 +16,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse
 
 from adrec.config import Serve, parse
-from features import store
+from features import profile, store
 from serving import schemas
 from serving.startup import MODEL
 
@@ -61,11 +61,13 @@ class Recommender:
         import torch
 
         from adrec.recommend import Recommender as Model
+        from serving.fallback import Fallback
 
         torch.set_num_threads(1)  # a request is too small to share; more workers serve more requests
-        self.model = Model.load(MODEL, steps=BOUNDS.steps)
         self.store = store.open_store(bento().info.labels["feature_service"])
+        self.fallback = Fallback(Model.load(MODEL, steps=BOUNDS.steps), self.store)
         self.tag = str(bento().tag)
+        self.sample = profile.Sample(BOUNDS.sample, store.settings_of(self.store).max_length)
 
     @bentoml.on_startup
     def tame_the_collector(self) -> None:
@@ -89,9 +91,10 @@ class Recommender:
     def answer(self, request: schemas.Request) -> schemas.Answer:
         """Read the history where a user is named, and recommend."""
         history = request.items if request.user_id is None else store.history(self.store, request.user_id)
-        found = self.model.recommend(
+        found = self.fallback.model().recommend(
             history or [], request.k, exclude=request.exclude, exclude_seen=request.exclude_seen
         )
+        self.sample.offer(history or [], found.strategy)
         scored = zip(found.items, found.scores, strict=True)
         return schemas.Answer(
             items=[schemas.ScoredItem(item_id=item, score=score) for item, score in scored],

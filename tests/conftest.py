@@ -1,18 +1,24 @@
 """One tiny seeded world that tests share; what is costly to make is made once a session."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from adrec import config, demo, sequences
 from adrec.params import load
 
 # Tiny tensors gain nothing from a second thread, and two threads that wait for each other on a busy machine cost much.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is loaded, here and in the processes of the tests
+
+# No test is judged by the clock: a busy machine is no defect of what is tested.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 TINY_USERS, TINY_ITEMS = 150, 60
@@ -65,7 +71,7 @@ def prepared(sections: dict[str, Any], folder: Path) -> Path:
     """The demo world of these sections as `prepare` leaves it."""
     ingest = sections["ingest"]
     rows = demo.interactions(ingest.demo_users, ingest.demo_items, ingest.demo_seed)
-    catalogue, histories = sequences.build(sequences.k_core(rows, sections["prepare"].core))
+    catalogue, histories = sequences.build(rows, sections["prepare"].core)
     about = {
         "data_hash": "0" * 32,
         "data_tag": "interactions-v1",
@@ -78,6 +84,26 @@ def prepared(sections: dict[str, Any], folder: Path) -> Path:
     folder.mkdir()
     sequences.Dataset(catalogue, histories, about).write(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Spark's local mode with few partitions: the defaults are for clusters."""
+    pytest.importorskip("pyspark", reason="PySpark is not installed: it comes with the extra `spark`")
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        pytest.skip("there is no Java, which Spark runs on")
+    from pyspark.sql import SparkSession
+
+    settings = {
+        "spark.local.dir": str(tmp_path_factory.mktemp("spark")),
+        "spark.sql.files.maxPartitionBytes": 10_000,
+        "spark.sql.shuffle.partitions": 3,
+        "spark.ui.enabled": False,
+    }
+    session = SparkSession.builder.master("local[2]").config(map=settings).getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    yield
+    session.stop()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PLATFORMS = {"kfp", "dvc", "great_expectations", "feast", "bentoml"}
+PLATFORMS = {"kfp", "dvc", "great_expectations", "feast", "bentoml", "pyspark"}
 DATA = {"pandas", "polars", "pyarrow"}
 
 
@@ -17,6 +17,8 @@ DATA = {"pandas", "polars", "pyarrow"}
         ("adrec.config", {"torch", *DATA, *PLATFORMS}),
         ("adrec.interactions", {"torch", *PLATFORMS}),
         ("adrec.sequences", {"torch", *PLATFORMS}),
+        ("adrec.spark", {"torch", *PLATFORMS}),
+        ("components.prepare", {"torch", *PLATFORMS}),
         ("features.store", {"torch", *PLATFORMS}),
         ("components.cli", {"torch", *DATA, *PLATFORMS}),
         ("components.ops", {"torch", "adrec", *DATA, *PLATFORMS - {"kfp"}}),

@@ -41,7 +41,7 @@ def test_nobody_takes_an_item_twice(rows: pl.DataFrame) -> None:
     assert lengths.max() <= demo.LENGTHS[1]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.lists(st.integers(0, 49), unique=True, max_size=20))
 def test_the_oracle_shares_out_probability_one_among_what_was_not_taken(seed: int, taken: list[int]) -> None:
     world = demo.World.create(50, seed)

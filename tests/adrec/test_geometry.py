@@ -41,7 +41,7 @@ def test_a_gaussian_table_of_the_size_of_movielens_has_the_values_known_for_it()
     assert found["mean_cosine"] == pytest.approx(0.001, abs=0.0005)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.lists(st.floats(0.1, 50), min_size=DIMENSION, max_size=DIMENSION))
 def test_standardised_measures_do_not_see_place_or_scale_of_a_dimension(seed: int, scales: list[float]) -> None:
     plain, changed = (geometry.measures(E) for E in (table(seed), table(seed) * scales + 3))
@@ -49,7 +49,7 @@ def test_standardised_measures_do_not_see_place_or_scale_of_a_dimension(seed: in
         assert changed[name] == pytest.approx(plain[name], rel=1e-5, abs=1e-6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.floats(0.1, 50))
 def test_raw_measures_do_not_see_rotation_nor_the_cosine_and_the_entropy_a_common_scale(
     seed: int, scale: float

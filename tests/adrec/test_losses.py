@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -21,7 +21,6 @@ def random_problem(tokens: int, candidates: int, width: int, scale: float) -> tu
     return x_MD, torch.randint(candidates, (tokens,), generator=generator), items_VD
 
 
-@settings(deadline=None)
 @given(
     tokens=st.integers(1, 50),
     candidates=st.integers(1, 80),

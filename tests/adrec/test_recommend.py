@@ -17,7 +17,7 @@ def recommender(tiny_winner: Path) -> Recommender:
     return Recommender.load(tiny_winner)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(ids, max_size=30), st.integers(1, 70), st.sets(ids, max_size=10), st.booleans())
 def test_an_answer_holds_only_known_items_that_are_allowed_best_first(
     recommender: Recommender, history: list[str], k: int, exclude: set[str], exclude_seen: bool

@@ -50,34 +50,48 @@ def test_items_are_numbered_from_one_by_first_appearance(events: list) -> None:
     assert histories.items.dtype == np.int32
 
 
-@given(EVENTS, st.integers(1, 4))
-def test_a_core_is_a_fixed_point_that_keeps_the_order_of_rows(events: list, core: int) -> None:
-    rows = frame(events).with_row_index("row")
-    kept = sequences.k_core(rows, core)
-    assert sequences.k_core(kept, core).equals(kept)
-    assert kept["row"].is_sorted()
-    for key in (USER, ITEM):
-        assert kept.is_empty() or kept[key].value_counts()["count"].min() >= core
-
-
-@given(EVENTS, st.integers(1, 4))
-def test_a_core_is_the_largest_set_in_which_everything_is_frequent(events: list, core: int) -> None:
-    rows = list(enumerate(events))
-    while True:  # drop one infrequent row at a time: the result does not depend on the order
-        users, items = [user for _, (user, _, _) in rows], [item for _, (_, item, _) in rows]
-        bad = [row for row in rows if min(users.count(row[1][0]), items.count(row[1][1])) < core]
+def by_the_book(events: list[tuple[str, str, int]], core: int) -> tuple[list[str], dict[str, list[tuple[str, int]]]]:
+    """Items and histories of the frequent, by plain lists: drop one infrequent row at a time, number, sort."""
+    rows = list(events)
+    while True:
+        users, items = [user for user, _, _ in rows], [item for _, item, _ in rows]
+        bad = [n for n, (user, item, _) in enumerate(rows) if min(users.count(user), items.count(item)) < core]
         if not bad:
             break
-        rows.remove(bad[0])
-    assert sequences.k_core(frame(events).with_row_index("row"), core)["row"].to_list() == [n for n, _ in rows]
+        rows.pop(bad[0])
+    histories: dict[str, list[tuple[str, int]]] = {}
+    for user, item, second in rows:
+        histories.setdefault(user, []).append((item, second * 1_000_000))
+    ordered = {user: sorted(history, key=lambda event: event[1]) for user, history in histories.items()}
+    return list(dict.fromkeys(items)), ordered
+
+
+@given(EVENTS, st.integers(1, 4))
+def test_histories_are_those_by_the_book_whatever_the_core(events: list, core: int) -> None:
+    for rows in (frame(events), frame(events).lazy()):
+        catalogue, histories = sequences.build(rows, core)
+        items, expected = by_the_book(events, core)
+        assert list(catalogue.items) == items
+        assert list(histories.users) == list(expected)
+        found = list(zip(catalogue.decode(histories.items), histories.timestamps.tolist(), strict=True))
+        assert found == [event for history in expected.values() for event in history]
+        assert np.diff(histories.offsets).tolist() == [len(history) for history in expected.values()]
 
 
 @given(EVENTS, st.integers(0, 5))
-def test_the_last_and_what_is_before_them_make_up_a_history(events: list, count: int) -> None:
+def test_the_first_and_the_last_make_up_a_history(events: list, count: int) -> None:
     _, histories = sequences.build(frame(events))
-    for whole, before, last in zip(histories, histories.without_last(count), histories.last(count), strict=True):
+    before = histories.first(np.maximum(histories.lengths - count, 0))
+    for whole, first, last in zip(histories, before, histories.last(count), strict=True):
         assert len(last) == min(count, len(whole))
-        assert np.concatenate([before, last]).tolist() == whole.tolist()
+        assert np.concatenate([first, last]).tolist() == whole.tolist()
+
+
+@given(EVENTS, st.integers(0, 6))
+def test_earlier_counts_what_happened_before_a_moment(events: list, second: int) -> None:
+    _, histories = sequences.build(frame(events))
+    expected = {user: sum(u == user and time < second for u, _, time in events) for user in histories.users}
+    assert histories.earlier(second * 1_000_000).tolist() == list(expected.values())
 
 
 @given(EVENTS)
@@ -96,9 +110,11 @@ def test_histories_survive_being_written(tmp_path_factory: pytest.TempPathFactor
 
 
 def test_a_user_without_interactions_survives_being_written(tmp_path: Path) -> None:
-    histories = Histories(("a", "b"), np.array([1, 2], np.int32), np.array([5, 6]), np.array([0, 2, 2]))
-    histories.write(tmp_path)
-    assert [items.tolist() for items in Histories.read(tmp_path)] == [[1, 2], []]
+    offsets = np.array([0, 2, 2, 3])
+    Histories(("a", "b", "c"), np.array([1, 2, 1], np.int32), np.array([5, 6, 2**62]), offsets).write(tmp_path)
+    read = Histories.read(tmp_path)
+    assert [items.tolist() for items in read] == [[1, 2], [], [1]]
+    assert read.timestamps.tolist() == [5, 6, 2**62]
 
 
 def test_the_same_dataset_is_written_as_the_same_bytes(tmp_path: Path) -> None:
@@ -124,16 +140,6 @@ def test_a_catalogue_is_known_by_its_items_in_their_order() -> None:
     assert Catalogue(("a", "b")).hash != Catalogue(("b", "a")).hash
     with pytest.raises(ValueError, match="names an item twice"):
         Catalogue(("a", "a"))
-
-
-def test_each_split_asks_for_its_own_target_and_training_sees_neither() -> None:
-    catalogue, histories = sequences.build(frame([("a", item, time) for time, item in enumerate("wxyz")]))
-    dataset = Dataset(catalogue, histories, {})
-    assert [items.tolist() for items in dataset.training] == [[1, 2]]
-    for split, before, target in (("validation", [1, 2], 3), ("test", [1, 2, 3], 4)):
-        asked, targets = dataset.questions(split)
-        assert [items.tolist() for items in asked] == [before]
-        assert targets.tolist() == [target]
 
 
 def test_liked_keeps_the_bound_itself_and_everything_without_ratings() -> None:

@@ -13,7 +13,7 @@ from adrec.baselines.popularity import count, popularity_scorer
 from adrec.fit import Epoch, Learner, patience_is_over
 from adrec.metrics import ndcg
 from adrec.ranking import network_scorer, rank_targets
-from adrec.sequences import Dataset, build, k_core
+from adrec.sequences import Dataset, build
 from components import finetune, pretrain, warmup
 
 
@@ -116,6 +116,14 @@ def test_weights_that_the_last_step_of_an_epoch_spoils_are_not_believed(tiny: di
         run(spoil, learner, dataset, tiny["model"])
 
 
+def test_scores_that_are_no_numbers_are_not_ranked(tiny: dict, dataset: Dataset) -> None:
+    stage, learner = start(
+        "pretrain", tiny, dataset, epochs=1, batch_size=10_000, learning_rate=1e30
+    )  # huge, yet finite
+    with pytest.raises(FloatingPointError, match="a score is not finite: training diverged"):
+        run(stage, learner, dataset, tiny["model"])
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
 def test_asking_for_cuda_without_a_gpu_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="no CUDA device"):
@@ -126,7 +134,7 @@ def test_training_goes_from_popularity_most_of_the_way_to_the_oracle(tiny: dict)
     """A small demo world, all three stages; measured by the mean NDCG@20 on the test targets."""
     num_items, seed = 60, 3
     rows = demo.interactions(400, num_items, seed)
-    catalogue, histories = build(k_core(rows, 5))
+    catalogue, histories = build(rows, 5)
     data = Dataset(catalogue, histories, {})
     model = replace(tiny["model"], dimension=32, heads=2, max_length=30, dropout=0.0, embedding_dropout=0.1)
     options = {"epochs": 8, "evaluate_every": 4, "batch_size": 32, "learning_rate": 0.005}

@@ -57,7 +57,7 @@ def test_trained_embeddings_tell_more_of_genres_than_chance_and_more_precisely_t
 
 def movielens(folder: Path, params: dict[str, config.Section], tmp_path: Path) -> Dataset:
     source = replace(params["ingest"], source=str(folder / "u.data"), format="movielens")
-    ingest.run(ingest=source, interactions=tmp_path / "interactions.parquet")
+    ingest.run(ingest=source, interactions=tmp_path / "interactions.parquet", rejects=tmp_path / "rejects.csv")
     rows = prepare.select(interactions.read(tmp_path / "interactions.parquet"), params["prepare"])
     return Dataset(*sequences.build(rows), {})
 

@@ -63,6 +63,13 @@ def test_only_what_is_missing_is_run_and_gives_the_same_figures(
     assert json.loads(paths["adrec"].read_text())["metrics"] == before["metrics"]
 
 
+def test_what_was_finished_in_the_meantime_is_not_run_again(
+    sweep: Sweep, read: Callable[[str], Dataset], capsys: pytest.CaptureFixture[str]
+) -> None:
+    replace(sweep, datasets=["one", "one"], seeds=[2025]).finish(read)
+    assert capsys.readouterr().out.count("one stage-1-1-epochs seed 2025: HR@20") == 1
+
+
 def test_a_result_of_a_recipe_that_was_changed_since_is_refused(sweep: Sweep, read: Callable[[str], Dataset]) -> None:
     sweep = replace(sweep, datasets=["one"], seeds=[2025], recipes=sweep.recipes[1:])
     sweep.finish(read)

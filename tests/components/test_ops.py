@@ -8,7 +8,8 @@ from kfp.dsl.types import type_annotations
 
 from components import ops, steps
 
-AFTER_VERSION = steps.STEPS[steps.STEPS.index("version") + 1 :]
+OPS = tuple(dict.fromkeys([*steps.STEPS, *steps.REFRESH]))
+AFTER_VERSION = OPS[OPS.index("version") + 1 :]
 
 
 def cache_keys(step: str) -> set[str]:
@@ -17,7 +18,7 @@ def cache_keys(step: str) -> set[str]:
     return keys | ({"data_hash"} if step in AFTER_VERSION else set())
 
 
-@pytest.mark.parametrize("step", steps.STEPS)
+@pytest.mark.parametrize("step", OPS)
 def test_a_component_takes_what_its_step_takes_and_cache_keys(step: str) -> None:
     taken = inspect.signature(getattr(ops, step).python_func).parameters
     expected = steps.parameters(step)
@@ -28,7 +29,7 @@ def test_a_component_takes_what_its_step_takes_and_cache_keys(step: str) -> None
 
 
 def test_a_component_installs_nothing() -> None:
-    for step in steps.STEPS:
+    for step in OPS:
         command = getattr(ops, step).component_spec.implementation.container.command
         assert not any("pip install" in part for part in command)
 

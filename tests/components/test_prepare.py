@@ -2,16 +2,18 @@
 
 import csv
 import gzip
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from adrec import config, interactions
 from adrec.sequences import Dataset
-from components import ingest, prepare
+from components import evaluate, finetune, ingest, prepare, pretrain, warmup
 
 
 @pytest.fixture
@@ -48,12 +50,38 @@ def test_the_same_interactions_make_the_same_bytes(data_steps: Path, section: co
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
 
+def test_a_file_that_is_missing_or_something_else_is_named(
+    data_steps: Path, section: config.Prepare, tmp_path: Path
+) -> None:
+    for error, sentence in ((FileNotFoundError, "there are no interactions at"), (ValueError, "is no Parquet file")):
+        with pytest.raises(error, match=sentence):
+            prepare.run(
+                interactions=tmp_path / "thesis.txt",
+                versioned=data_steps / "versioned.json",
+                prepare=section,
+                dataset=tmp_path / "dataset",
+            )
+        (tmp_path / "thesis.txt").write_text("mine, and long enough to hold a footer")
+
+
+@pytest.mark.usefixtures("small_spark")
+def test_either_engine_makes_the_same_bytes(data_steps: Path, section: config.Prepare, tmp_path: Path) -> None:
+    for engine in ("local", "spark"):
+        prepared(data_steps, replace(section, engine=engine), tmp_path / engine)
+    for path in (tmp_path / "local").iterdir():
+        assert path.read_bytes() == (tmp_path / "spark" / path.name).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({"core": 10_000}, "prepare.core = 10000 leaves none of"),
         ({"core": 1}, "prepare.core = 1 leaves 1 users with fewer than 3 interactions"),
         ({"min_rating": 6.0}, "prepare.min_rating = 6 leaves none of"),
+        (
+            {"split": "global_time", "validation_from": 1e-6, "test_from": 0.5},
+            "prepare.validation_from = 1e-06 and test_from = 0.5 leave no users to train on",
+        ),
     ],
 )
 def test_a_section_that_leaves_too_little_is_named_and_writes_nothing(
@@ -72,6 +100,42 @@ def test_a_section_that_leaves_too_little_is_named_and_writes_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["rated.parquet"]
 
 
+@pytest.fixture(scope="module")
+def by_time(data_steps: Path, tiny: dict, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the steps from prepare to evaluate make of the tiny world when its future is held out."""
+    folder = tmp_path_factory.mktemp("by-time")
+    prepared(data_steps, replace(tiny["prepare"], split="global_time"), folder / "dataset")
+    common = {"dataset": folder / "dataset", "model": tiny["model"]}
+    pretrain.run(**common, pretrain=tiny["pretrain"], pretrained=folder / "pretrained")
+    warmup.run(**common, pretrained=folder / "pretrained", warmup=tiny["warmup"], warmed=folder / "warmed")
+    finetune.run(**common, warmed=folder / "warmed", finetune=tiny["finetune"], finetuned=folder / "finetuned")
+    outputs = {"winner": folder / "winner", "metrics": folder / "metrics.json", "report": folder / "report.html"}
+    candidates = {"pretrained": folder / "pretrained", "finetuned": folder / "finetuned"}
+    evaluate.run(dataset=folder / "dataset", **candidates, evaluate=tiny["evaluate"], **outputs)
+    return folder
+
+
+def test_a_split_by_time_is_trained_and_measured_without_the_future(by_time: Path) -> None:
+    data = Dataset.read(by_time / "dataset")
+    metrics = json.loads((by_time / "metrics.json").read_text())
+    assert data.training.timestamps.max() < data.target_times("validation").min()
+    assert data.target_times("validation").max() < data.target_times("test").min()
+    assert metrics["protocol"]["split"] == "global time"
+    assert metrics["protocol"]["leakage"] == 0
+    assert 0 < metrics["users"] == len(data.questions("test")[1]) < len(data.histories)
+    assert metrics["models"]["oracle"]["NDCG@20"] > metrics["models"]["popularity"]["NDCG@20"]
+    assert "leaks nothing" in (by_time / "report.html").read_text()
+
+
+def test_leave_one_out_says_how_much_of_the_future_it_leaks(tiny_run: Path, tiny_dataset: Path) -> None:
+    data = Dataset.read(tiny_dataset)
+    known, asked = data.training.timestamps, data.target_times("test")
+    metrics = json.loads((tiny_run / "metrics.json").read_text())
+    expected = np.mean([(known > moment).mean() for moment in asked])
+    assert metrics["protocol"]["leakage"] == pytest.approx(expected)
+    assert f"{100 * expected:.1f} % happened after the target" in (tiny_run / "report.html").read_text()
+
+
 @pytest.mark.data
 def test_movielens_gives_the_sequences_of_the_paper_for_all_938_users(
     tiny: dict, section: config.Prepare, tmp_path: Path
@@ -80,7 +144,7 @@ def test_movielens_gives_the_sequences_of_the_paper_for_all_938_users(
         pytest.skip("ADREC_DATA_DIR names no folder with the real datasets")
     folder = Path(os.environ["ADREC_DATA_DIR"]) / "ml-100k"
     source = replace(tiny["ingest"], source=str(folder / "u.data"), format="movielens")
-    ingest.run(ingest=source, interactions=tmp_path / "interactions.parquet")
+    ingest.run(ingest=source, interactions=tmp_path / "interactions.parquet", rejects=tmp_path / "rejects.csv")
     (tmp_path / "versioned.json").write_text('{"data_hash": "0", "tag": "interactions-v1"}')
     dataset = prepared(tmp_path, section, tmp_path / "dataset")
     with gzip.open(folder / "paper_sequences.csv.gz", "rt", newline="") as file:

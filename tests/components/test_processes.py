@@ -45,13 +45,15 @@ def test_two_processes_give_the_losses_and_weights_of_one(
 
 @pytest.mark.slow
 def test_what_one_of_them_refuses_ends_the_step_with_its_sentence(
-    tiny: dict, tiny_dataset: Path, tmp_path: Path, two: None, capfd: pytest.CaptureFixture[str]
+    tiny: dict, tiny_dataset: Path, tiny_run: Path, tmp_path: Path, two: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    values = {"model": tiny["model"].as_dict(), "pretrain": {**tiny["pretrain"].as_dict(), "epochs": 0}}
-    with pytest.raises(ValueError, match="pretrain failed in one of its 2 processes"):
-        steps.call("pretrain", dataset=tiny_dataset, pretrained=tmp_path / "pretrained", **values)
-    assert "error: pretrain: params: pretrain.epochs = 0" in capfd.readouterr().err
-    assert not (tmp_path / "pretrained").exists()
+    values = {"model": tiny["model"].as_dict(), "warmup": replace(tiny["warmup"], gradients="pcgrad").as_dict()}
+    paths = {"dataset": tiny_dataset, "pretrained": tiny_run / "pretrained", "warmed": tmp_path / "warmed"}
+    with pytest.raises(ValueError, match="warmup failed in one of its 2 processes"):
+        steps.call("warmup", **paths, **values)
+    told = "error: warmup: 2 processes can share warmup only with warmup.gradients = 'sum'"
+    assert told in capfd.readouterr().err
+    assert not (tmp_path / "warmed").exists()
 
 
 @pytest.mark.parametrize("number", ["0", "two", "1.5", ""])

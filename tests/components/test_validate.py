@@ -3,15 +3,17 @@
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from adrec import config, interactions
-from components import validate
-from components.expectations import declare
+from components import expectations, suite, validate
+from components.previous import previous
 
 FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
 
@@ -21,15 +23,25 @@ def good(data_steps: Path) -> pl.DataFrame:
     return interactions.read(data_steps / "interactions.parquet").with_columns(rating=pl.lit(4.0))
 
 
-@pytest.fixture
-def check(tiny: dict[str, config.Section], tmp_path: Path) -> Callable[[pl.DataFrame], dict]:
-    """Validate rows; gives the summary."""
+@pytest.fixture(scope="module")
+def registry(data_steps: Path) -> config.Version:
+    """The registry where the tiny world is the first version."""
+    return config.Version(name="interactions", registry=f"{data_steps}/registry", remote=f"{data_steps}/remote")
 
-    def validated(rows: pl.DataFrame) -> dict:
+
+@pytest.fixture
+def check(tiny: dict[str, Any], registry: config.Version, tmp_path: Path) -> Callable[..., dict]:
+    """Validate rows, with changes to the section; gives the summary."""
+
+    def validated(rows: pl.DataFrame, *, name: str = "no-version-yet", **changes: object) -> dict:
         rows.write_parquet(tmp_path / "rows.parquet")
-        section, folder = tiny["validate"], tmp_path / "validation"
-        validate.run(interactions=tmp_path / "rows.parquet", validate=section, validation=folder)
-        return json.loads((folder / "validation.json").read_text())
+        validate.run(
+            interactions=tmp_path / "rows.parquet",
+            validate=replace(tiny["validate"], **changes),
+            version=replace(registry, name=name),
+            validation=tmp_path / "validation",
+        )
+        return json.loads((tmp_path / "validation" / "validation.json").read_text())
 
     return validated
 
@@ -50,8 +62,8 @@ def test_good_interactions_pass_every_expectation(good: pl.DataFrame, check: Cal
 
 @pytest.mark.parametrize("columns", [["user_id", "item_id", "timestamp"], ["user_id"]])
 def test_as_many_expectations_are_evaluated_as_are_declared(good: pl.DataFrame, tiny: dict, columns: list[str]) -> None:
-    declared = declare(tiny["validate"], columns, datetime.now(UTC))
-    assert len(validate.evaluate(good.select(columns), declared)) == len(declared)
+    declared = expectations.of_rows(tiny["validate"], columns, datetime.now(UTC))
+    assert len(suite.evaluate([good.select(columns)], declared)) == len(declared)
     assert len({expectation.meta["name"] for expectation in declared}) == len(declared)
 
 
@@ -116,7 +128,7 @@ def test_a_column_of_another_type_is_named(good: pl.DataFrame, check: Callable) 
 def test_a_warning_is_shown_and_stops_nothing(good: pl.DataFrame, check: Callable, tmp_path: Path) -> None:
     summary = check(spoil(spoil(good, "rating", None), "item_id", " item"))
     failed = [outcome["name"] for outcome in summary["expectations"] if not outcome["passed"]]
-    assert failed == ["item_id has no white space around it", "rating is never missing"]
+    assert failed == ["rating is never missing", "item_id has no white space around it"]
     assert summary["passed"]
     assert "with warnings" in (tmp_path / "validation" / "report.html").read_text()
 
@@ -131,7 +143,98 @@ def test_the_page_needs_nothing_but_itself_and_takes_no_markup_from_the_data(
     assert page.count("<svg") == 3
 
 
-def test_a_failed_attempt_to_write_leaves_nothing(tiny: dict, tmp_path: Path) -> None:
+def test_a_failed_attempt_to_write_leaves_nothing(tiny: dict, registry: config.Version, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there are no interactions at"):
-        validate.run(interactions=tmp_path / "nothing", validate=tiny["validate"], validation=tmp_path / "validation")
+        validate.run(
+            interactions=tmp_path / "nothing",
+            validate=tiny["validate"],
+            version=registry,
+            validation=tmp_path / "validation",
+        )
     assert list(tmp_path.iterdir()) == []
+
+
+def later(rows: pl.DataFrame, days: int) -> pl.DataFrame:
+    return rows.with_columns(pl.col("timestamp") + timedelta(days=days))
+
+
+def test_interactions_that_go_on_as_before_are_like_the_version_before(
+    good: pl.DataFrame, check: Callable[..., dict], tmp_path: Path
+) -> None:
+    summary = check(pl.concat([good, later(good.head(100), days=1)]), name="interactions")
+    assert summary["previous"] == "interactions-v1"
+    assert all(outcome["passed"] for outcome in summary["expectations"])
+    assert "the version before" in (tmp_path / "validation" / "report.html").read_text()
+
+
+def test_the_version_before_is_one_of_other_bytes(data_steps: Path, registry: config.Version) -> None:
+    with previous(data_steps / "interactions.parquet", registry) as found:
+        assert found is None
+    with previous(data_steps / "rejects.csv", registry) as found:
+        assert found.tag == "interactions-v1"
+        assert found.path.read_bytes() == (data_steps / "interactions.parquet").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "observed"),
+    [
+        (lambda rows: pl.concat([rows, *(later(rows, -400 * n) for n in (1, 2, 3))]),
+         "there are about as many rows as before", "4.00 times"),
+        (lambda rows: rows.with_columns(pl.col("timestamp").dt.truncate("30d") + pl.duration(
+            microseconds=pl.int_range(pl.len()))), "there is about as much a day as before", "times"),
+        (lambda rows: rows.with_columns(item_id=pl.format("another {}", "item_id")),
+         "the items are mostly known from before", "100.0%"),
+        (lambda rows: rows.filter(pl.col("item_id") < "item-00025"),
+         "the items of before are mostly still there", "%"),
+    ],
+)  # fmt: skip
+def test_a_change_from_the_version_before_is_a_warning_or_stops_as_the_parameters_say(
+    good: pl.DataFrame, check: Callable[..., dict], changed: Callable, name: str, observed: str
+) -> None:
+    summary = check(changed(good), name="interactions", min_rows=1)
+    (found,) = (outcome for outcome in summary["expectations"] if outcome["name"] == name)
+    assert (found["passed"], found["severity"]) == (False, "warning")
+    assert observed in found["observed"]
+    assert summary["passed"]
+    with pytest.raises(ValueError, match=re.escape(f"expected that {name}")):
+        check(changed(good), name="interactions", min_rows=1, severity={name: "critical"})
+
+
+def test_a_critical_expectation_may_be_made_a_warning(good: pl.DataFrame, check: Callable[..., dict]) -> None:
+    summary = check(spoil(good, "rating", 11.0), severity={"rating is within its scale": "warning"})
+    assert summary["passed"]
+    assert sum(not outcome["passed"] for outcome in summary["expectations"]) == 1
+
+
+def test_a_severity_of_an_unknown_expectation_is_refused(good: pl.DataFrame, check: Callable[..., dict]) -> None:
+    with pytest.raises(ValueError, match=r"validate\.severity names 'no such'; the expectations are the columns"):
+        check(good, severity={"no such": "warning"})
+
+
+def test_one_user_who_has_everything_and_one_day_are_told_of(good: pl.DataFrame, check: Callable[..., dict]) -> None:
+    noon = pl.lit(datetime(2024, 1, 1, 12, tzinfo=UTC)).dt.cast_time_unit("us") + pl.duration(
+        microseconds=pl.int_range(pl.len())
+    )
+    lonely = pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit("robot")).otherwise("user_id")
+    summary = check(good.with_columns(timestamp=noon, user_id=lonely))
+    found = {outcome["name"]: outcome["observed"] for outcome in summary["expectations"] if not outcome["passed"]}
+    assert found == {"there are enough days": "1", "no user is everybody": "50.0%"}
+
+
+def test_it_makes_no_difference_in_which_pieces_the_table_is_validated(
+    good: pl.DataFrame, check: Callable[..., dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = spoil(pl.concat([good, good.tail(3)]), "rating", 11.0).with_columns(
+        item_id=pl.when(pl.int_range(pl.len()) % 500 == 0).then(None).otherwise("item_id")
+    )
+    seen = []
+    for piece in (validate.PIECE, 700):
+        monkeypatch.setattr(validate, "PIECE", piece)
+        with pytest.raises(ValueError, match="item_id is never missing"):
+            check(bad)
+        summary = json.loads((tmp_path / "validation" / "validation.json").read_text())
+        rejected = pl.read_parquet(tmp_path / "validation" / "rejected.parquet").sort("expectation", "row")
+        seen.append((summary | {"checked_at": ""}, rejected.rows()))
+    whole, pieces = (summary["expectations"] for summary, _ in seen)
+    assert [outcome | {"bound": ""} for outcome in whole] == [outcome | {"bound": ""} for outcome in pieces]
+    assert seen[0][1] == seen[1][1]

@@ -1,180 +1,217 @@
-"""The feature store: what was published or appended is read, in order, and nothing else."""
+"""The feature store, on both online stores: what was published or appended is read, in order, and nothing else."""
 
-import os
-import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from features import store
+import features
+from adrec.config import Publish
+from features import folder as places
+from features import online, store
+from tests.features.conftest import at_seconds, interactions
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder to which the command line of Feast has applied the repository."""
-    place = tmp_path_factory.mktemp("applied") / "features"
-    place.mkdir()
-    command = [Path(sys.executable).with_name("feast"), "-c", ROOT / "features", "apply"]
-    subprocess.run(command, env=os.environ | {store.FOLDER_VARIABLE: str(place)}, check=True, timeout=120)
-    return place
-
-
-@pytest.fixture
-def folder(applied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path / "features"))
-    shutil.copytree(applied, tmp_path / "features")
-    return tmp_path / "features"
-
-
-def histories(**users: list[str]) -> pl.DataFrame:
-    rows = {
-        "user_id": list(users),
-        "items": list(users.values()),
-        "timestamps": [[1_000_000 * n for n in range(len(items))] for items in users.values()],
-    }
-    return pl.DataFrame(rows, schema=store.HISTORY)
 
 
 def second(number: int) -> datetime:
     return datetime.fromtimestamp(number, UTC)
 
 
-def test_published_histories_are_read_in_their_order(folder: Path) -> None:
-    store.publish(histories(ann=["b", "a", "b", "ü/1"], bob=["c"]))
+def test_published_histories_are_read_in_their_order(folder: Path, settings: Publish) -> None:
+    store.publish(interactions(ann=["b", "a", "b", "ü/1"], bob=["c"]), settings)
     opened = store.open_store()
     assert store.history(opened, "ann") == ["b", "a", "b", "ü/1"]
     assert store.history(opened, "bob") == ["c"]
 
 
-def test_an_unknown_user_has_no_history(folder: Path) -> None:
-    store.publish(histories(ann=["a"]))
+def test_an_unknown_user_has_no_history(folder: Path, settings: Publish) -> None:
+    store.publish(interactions(ann=["a"]), settings)
     assert store.history(store.open_store(), "nobody") is None
 
 
-def test_publishing_twice_changes_nothing(folder: Path) -> None:
-    store.publish(histories(ann=["a", "b"]))
-    table = (folder / store.HISTORIES_FILE).read_bytes()
-    store.publish(histories(ann=["a", "b"]))
+def test_publishing_twice_changes_nothing(folder: Path, settings: Publish) -> None:
+    store.publish(interactions(ann=["a", "b"]), settings)
+    tables = {name: (folder / name).read_bytes() for name in (places.HISTORIES_FILE, places.POPULAR_FILE)}
+    store.publish(interactions(ann=["a", "b"]), settings)
     assert store.history(store.open_store(), "ann") == ["a", "b"]
-    assert (folder / store.HISTORIES_FILE).read_bytes() == table
+    assert {name: (folder / name).read_bytes() for name in tables} == tables
 
 
-def test_another_dataset_replaces_the_histories_and_forgets_the_users_that_it_lacks(folder: Path) -> None:
-    store.publish(histories(ann=["a", "b"], bob=["c"]))
-    store.publish(histories(ann=["a"]))
+def test_another_dataset_replaces_the_histories_and_forgets_the_users_that_it_lacks(
+    folder: Path, settings: Publish
+) -> None:
+    store.publish(interactions(ann=["a", "b"], bob=["c"]), settings)
+    store.publish(interactions(ann=["a"]), settings)
     opened = store.open_store()
-    assert store.history(opened, "ann") == ["a"]
+    assert store.history(opened, "ann") == ["a"], "although the history before was newer"
     assert store.history(opened, "bob") is None
-    assert sorted(path.name for path in folder.iterdir()) == [store.HISTORIES_FILE, "online.db", "registry.db"]
 
 
-def test_an_open_store_sees_what_is_published_later(folder: Path) -> None:
-    store.publish(histories(ann=["a"]))
+def test_publishing_again_keeps_what_was_appended(folder: Path, settings: Publish) -> None:
+    store.publish(interactions(ann=["a"], bob=["c"]), settings)
     opened = store.open_store()
-    store.publish(histories(ann=["a", "z"]))
+    store.append(opened, "ann", "live", second(9))
+    store.append(opened, "new", "live", second(9))
+    store.publish(interactions(ann=["a", "b"]), settings)
+    assert store.history(opened, "ann") == ["a", "b", "live"]
+    assert store.history(opened, "new") == ["live"]
+    assert store.history(opened, "bob") is None
+
+
+def test_an_open_store_sees_what_is_published_later(folder: Path, settings: Publish) -> None:
+    store.publish(interactions(ann=["a"]), settings)
+    opened = store.open_store()
+    store.publish(interactions(ann=["a", "z"]), settings)
     assert store.history(opened, "ann") == ["a", "z"]
 
 
-def test_an_appended_interaction_is_read_at_once(folder: Path) -> None:
-    store.publish(histories(ann=["a", "b"]))
+def test_an_appended_interaction_is_read_at_once(folder: Path, settings: Publish) -> None:
+    store.publish(interactions(ann=["a", "b"]), settings)
     opened = store.open_store()
-    store.append(opened, "ann", "c", second(9), max_length=50)
-    store.append(opened, "new", "c", second(9), max_length=50)
+    store.append(opened, "ann", "c", second(9))
+    features.append("new", "c", second(9))
     assert store.history(opened, "ann") == ["a", "b", "c"]
     assert store.history(opened, "new") == ["c"]
 
 
-def test_a_late_interaction_takes_its_place_and_counts_once(folder: Path) -> None:
-    store.publish(histories(ann=["a", "b", "c"]))
+def test_a_late_interaction_takes_its_place_and_counts_once(folder: Path, settings: Publish) -> None:
+    store.publish(interactions(ann=["a", "b", "c"]), settings)
     opened = store.open_store()
     for _ in range(2):
-        store.append(opened, "ann", "late", second(1), max_length=50)
+        store.append(opened, "ann", "late", second(1))
     assert store.history(opened, "ann") == ["a", "b", "late", "c"]
 
 
-def test_a_published_interaction_is_known_again_to_the_microsecond(folder: Path) -> None:
+def test_a_published_interaction_is_known_again_to_the_microsecond(folder: Path, settings: Publish) -> None:
     time = datetime(2024, 5, 17, 12, 33, 7, 123457, tzinfo=UTC)
-    microseconds = pl.Series([time]).dt.epoch("us").to_list()
-    store.publish(pl.DataFrame([("ann", ["a"], microseconds)], schema=store.HISTORY, orient="row"))
+    rows = at_seconds([("ann", "a", 0)]).with_columns(timestamp=pl.lit(time).cast(places.INTERACTIONS["timestamp"]))
+    store.publish(rows, settings)
     opened = store.open_store()
-    store.append(opened, "ann", "a", time, max_length=50)
-    store.append(opened, "ann", "b", time, max_length=50)
+    store.append(opened, "ann", "a", time)
+    store.append(opened, "ann", "b", time)
     assert store.history(opened, "ann") == ["a", "b"]
 
 
-def test_only_the_most_recent_interactions_are_kept(folder: Path) -> None:
-    store.publish(histories(ann=["a", "b", "c"]))
+def test_only_the_most_recent_interactions_are_kept(folder: Path, short: Publish) -> None:
+    store.publish(interactions(ann=["a", "b", "c"]), short)
     opened = store.open_store()
-    store.append(opened, "ann", "d", second(9), max_length=3)
-    store.append(opened, "ann", "too old", datetime(1969, 12, 31, tzinfo=UTC), max_length=3)
+    store.append(opened, "ann", "d", second(9))
+    store.append(opened, "ann", "too old", datetime(1969, 12, 31, tzinfo=UTC))
     assert store.history(opened, "ann") == ["b", "c", "d"]
 
 
-def test_a_time_without_a_zone_is_refused(folder: Path) -> None:
-    store.publish(histories(ann=["a"]))
+def test_an_event_of_the_time_at_which_the_history_was_cut_counts_once_too(folder: Path, short: Publish) -> None:
+    tied = [("cut off", 1), ("a", 1), ("b", 1), ("c", 2)]
+    store.publish(interactions(ann=tied), short)
+    opened = store.open_store()
+    store.append(opened, "ann", "cut off", second(1))
+    assert store.history(opened, "ann") == ["a", "b", "c"]
+    store.append(opened, "ann", "new", second(1))
+    assert store.history(opened, "ann") == ["b", "new", "c"]
+
+
+def test_many_events_do_what_each_of_them_does(folder: Path, short: Publish) -> None:
+    store.publish(interactions(ann=["a", "b", "c"], bob=["x"]), short)
+    opened = store.open_store()
+    events = at_seconds([("ann", "d", 9), ("bob", "early", 0), ("ann", "late", 1), ("new", "n", 3), ("ann", "d", 9)])
+    assert store.append_all(opened, events) == 4
+    assert store.append_all(opened, events) == 0
+    assert store.history(opened, "ann") == ["late", "c", "d"]
+    assert store.history(opened, "bob") == ["x", "early"]
+    assert store.history(opened, "new") == ["n"]
+
+
+def test_a_user_past_the_time_to_live_is_unknown_until_the_next_event(folder: Path, settings: Publish) -> None:
+    now = int(datetime.now(UTC).timestamp())
+    rows = at_seconds([("old", "a", now - 8 * 86_400), ("young", "a", now - 6 * 86_400)])
+    store.publish(rows, replace(settings, ttl_days=7))
+    opened = store.open_store()
+    assert store.history(opened, "old") is None
+    assert store.history(opened, "young") == ["a"]
+    store.append(opened, "old", "b", second(now))
+    assert store.history(opened, "old") == ["a", "b"]
+
+
+def test_a_stale_row_is_left_out_and_one_of_the_same_time_is_taken(folder: Path, settings: Publish) -> None:
+    store.publish(interactions(ann=[("a", 5)]), settings)
+    opened = store.open_store()
+    online.push(opened.feast, "ann", ["stale"], [4_999_999])
+    assert store.history(opened, "ann") == ["a"]
+    online.push(opened.feast, "ann", ["late", "a"], [1_000_000, 5_000_000])
+    assert store.history(opened, "ann") == ["late", "a"]
+
+
+def test_feast_reports_an_unknown_user_as_not_found(folder: Path, settings: Publish) -> None:
+    store.publish(interactions(ann=["a"]), settings)
+    opened = store.open_store()
+    rows = [{"user_id": "ann"}, {"user_id": "nobody"}]
+    answer = opened.feast.get_online_features(opened.service, rows).proto
+    statuses = {tuple(vector.statuses) for vector in answer.results[1:]}
+    assert statuses == {(1, 3)}, "PRESENT and NOT_FOUND of Feast's FieldStatus"
+    assert [len(vector.values) for vector in answer.results] == [2] * len(answer.results)
+
+
+def test_a_history_at_the_beginning_of_time_is_known(folder: Path, settings: Publish) -> None:
+    store.publish(interactions(ann=[("a", 0)]), settings)
+    assert store.history(store.open_store(), "ann") == ["a"]
+
+
+@pytest.mark.slow  # DuckDB ends with a page of noise about leaks
+def test_feast_materializes_the_same_rows_from_the_offline_table(folder: Path, settings: Publish) -> None:
+    store.publish(interactions(ann=["a", "b", "c"], bob=["x"]), settings)
+    opened = store.open_store()
+    online.forget(opened.feast, ["ann", "bob"])
+    assert store.history(opened, "ann") is None
+    opened.feast.materialize(datetime(1960, 1, 1, tzinfo=UTC), datetime.now(UTC), feature_views=[online.VIEW])
+    assert store.history(opened, "ann") == ["a", "b", "c"]
+    assert store.history(opened, "bob") == ["x"]
+
+
+def test_a_time_without_a_zone_is_refused(sqlite_folder: Path, settings: Publish) -> None:
+    store.publish(interactions(ann=["a"]), settings)
     with pytest.raises(ValueError, match="needs a time zone"):
-        store.append(store.open_store(), "ann", "b", datetime(2024, 1, 1), max_length=50)
+        store.append(store.open_store(), "ann", "b", datetime(2024, 1, 1))
+
+
+def test_appending_before_anything_was_published_is_refused(sqlite_folder: Path) -> None:
+    with pytest.raises(ValueError, match="nothing was published"):
+        store.append(store.open_store(), "ann", "b", second(1))
 
 
 def test_a_store_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "nowhere"
-    monkeypatch.setenv(store.FOLDER_VARIABLE, str(folder))
+    monkeypatch.setenv(places.FOLDER_VARIABLE, str(folder))
     with pytest.raises(ValueError, match="there is no feature store in"):
         store.open_store()
     assert not folder.exists()
 
 
-def test_a_store_without_the_feature_service_is_refused(folder: Path) -> None:
-    store.publish(histories(ann=["a"]))
+def test_a_store_without_the_feature_service_is_refused(sqlite_folder: Path) -> None:
     with pytest.raises(ValueError, match="has no feature service 'recommender_v2'"):
         store.open_store("recommender_v2")
 
 
-@given(st.permutations([(f"item {n}", n) for n in range(8)]), st.integers(1, 10))
-def test_the_order_of_arrival_does_not_matter(events: list[tuple[str, int]], max_length: int) -> None:
-    items: list[str] = []
-    timestamps: list[int] = []
-    for item, timestamp in [*events, *events]:
-        items, timestamps = store.insert(items, timestamps, item, timestamp, max_length)
-    assert items == [item for item, _ in sorted(events, key=lambda event: event[1])][-max_length:]
-    assert timestamps == sorted(timestamps)
-
-
-@pytest.mark.slow  # DuckDB ends with a page of noise about leaks
-def test_a_historical_retrieval_keeps_every_row_and_looks_no_further_than_its_time(folder: Path) -> None:
-    store.publish(histories(ann=["a", "b"]))
-    asked = pl.DataFrame({"user_id": ["ann", "ann", "nobody"], "row": [0, 1, 2], "second": [5, 0, 5]})
-    times = pl.from_epoch("second", "s").dt.cast_time_unit("us").dt.replace_time_zone("UTC")
-    opened = store.open_store()
-    rows = asked.with_columns(event_timestamp=times).drop("second").to_pandas()
-    answer = opened.feast.get_historical_features(rows, opened.service).to_df().sort_values("row")
-    assert list(answer["row"]) == [0, 1, 2]
-    assert list(answer["items"].iloc[0]) == ["a", "b"]
-    assert answer["items"].isna().tolist() == [False, True, True]
-
-
-def test_the_command_line_of_feast_applies_the_same_repository(folder: Path) -> None:
+def test_the_command_line_of_feast_applies_the_same_repository(sqlite_folder: Path) -> None:
     opened = store.open_store()
     assert opened.service.name == store.SERVICE
-    assert [view.name for view in opened.feast.list_feature_views()] == [store.VIEW]
-    assert store.PUSH_SOURCE in {source.name for source in opened.feast.list_data_sources()}
+    assert online.VIEW in {view.name for view in opened.feast.list_feature_views()}
+    assert online.PUSH_SOURCE in {source.name for source in opened.feast.list_data_sources()}
     assert store.history(opened, "ann") is None
 
 
-def test_publishing_needs_no_repository_applied_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_publishing_needs_no_repository_applied_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Publish
+) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(store.FOLDER_VARIABLE, "relative/features")
-    store.publish(histories(ann=["a"]))
+    monkeypatch.setenv(places.FOLDER_VARIABLE, "relative/features")
+    store.publish(interactions(ann=["a"]), settings)
     assert store.history(store.open_store(), "ann") == ["a"]
-    assert (tmp_path / "relative" / "features" / store.HISTORIES_FILE).exists()
+    assert (tmp_path / "relative" / "features" / places.HISTORIES_FILE).exists()
 
 
 def test_importing_the_store_is_light() -> None:

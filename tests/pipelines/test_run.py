@@ -122,6 +122,16 @@ def test_a_changed_source_is_read_again(tmp_path: Path) -> None:
     assert run.source_key(str(source), "movielens") != before
 
 
+def test_another_file_of_a_glob_is_read_too(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("one")
+    before = run.source_key(f"{tmp_path}/*.csv", "csv")
+    assert run.source_key(f"{tmp_path}/*.csv", "csv") == before
+    (tmp_path / "2.csv").write_text("two")
+    assert run.source_key(f"{tmp_path}/*.csv", "csv") != before
+    with pytest.raises(FileNotFoundError, match=r"ingest\.source = .*there is no such file"):
+        run.source_key(f"{tmp_path}/*.tsv", "csv")
+
+
 def test_a_signal_leaves_no_step_at_work(local: Workplace, first_run: Done) -> None:
     assert first_run.returncode == 0
     endless = [sys.executable, "-m", "pipelines.run", "--set", "pretrain.epochs=1000000"]

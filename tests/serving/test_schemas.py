@@ -12,7 +12,14 @@ from serving.schemas import Request, parse
 
 UNKNOWN_FIELD = "unknown field 'limit'; a request may have user_id, items, k, exclude, exclude_seen"
 BOUNDS = Serve(
-    max_k=100, max_items=20, max_id_length=30, timeout_seconds=5, max_concurrency=64, steps=0, min_overlap=1.0
+    max_k=100,
+    max_items=20,
+    max_id_length=30,
+    timeout_seconds=5,
+    max_concurrency=64,
+    steps=0,
+    min_overlap=1.0,
+    sample=0.0,
 )
 
 ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)

@@ -15,11 +15,12 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from adrec.recommend import Recommender
 from adrec.sequences import Dataset
 from components import publish
-from features import store
+from features import profile, store
 from serving.client import Client
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +46,11 @@ def bento(place: Path, environment: dict[str, str], tiny_winner: Path, tiny_metr
     """The folder of the tiny winner's Bento, away from the project."""
     (place / "verdict.json").write_text(json.dumps({"accepted": True, "reasons": []}))
     paths = {"winner": tiny_winner, "metrics": tiny_metrics, "verdict": place / "verdict.json"}
-    arguments = [f"--{name}={path}" for name, path in {**paths, "packaged": place / "packaged"}.items()]
+    document = yaml.safe_load((ROOT / "params.yaml").read_text())
+    document["serve"]["sample"] = 1.0
+    (place / "params.yaml").write_text(yaml.safe_dump(document))
+    paths |= {"packaged": place / "packaged", "params": place / "params.yaml"}
+    arguments = [f"--{name}={path}" for name, path in paths.items()]
     program = [sys.executable, "-m", "components.cli", "package", *arguments]
     subprocess.run(program, cwd=ROOT, env=environment, check=True, timeout=120)
     shutil.rmtree(place / "bentoml")
@@ -143,7 +148,7 @@ def test_a_live_interaction_counts_in_the_next_answer(
 ) -> None:
     user = dataset.histories.users[-1]
     best = client.for_user(user, k=1).items[0].item_id
-    store.append(feature_store, user, best, datetime.now(UTC), max_length=12)
+    store.append(feature_store, user, best, datetime.now(UTC))
     answer = client.for_user(user, k=100)
     assert best not in {item.item_id for item in answer.items}
 
@@ -166,6 +171,17 @@ def test_a_wrong_request_gets_one_sentence_and_no_traceback_in_the_log(url: str,
 def test_the_client_raises_the_sentence(client: Client) -> None:
     with pytest.raises(ValueError, match="k = 1000000 must be at most 100"):
         client.for_user("1", k=10**6)
+
+
+def test_a_sample_of_what_was_served_is_kept_for_drift(
+    client: Client, dataset: Dataset, feature_store: store.Store
+) -> None:
+    since = datetime.now(UTC)
+    history = list(dataset.catalogue.items[:15])
+    client.for_items(history)
+    client.for_user("nobody")
+    found = profile.served(since)
+    assert found.select("history", "strategy").rows() == [(history[-12:], "sequence"), ([], "popular")]
 
 
 def test_answers_are_counted_by_strategy(client: Client, url: str) -> None:

@@ -1,13 +1,17 @@
 """Where the service may start and where it may not."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from adrec.params import load
 from adrec.sequences import Catalogue
 from features import store
 from serving import startup
+
+PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 
 @pytest.fixture
@@ -23,7 +27,8 @@ def labels(items: tuple[str, ...] = ("a", "b"), service: str = store.SERVICE) ->
 
 
 def test_the_service_may_start_where_everything_is_as_labelled(model: Path) -> None:
-    store.publish(pl.DataFrame([("ann", ["a"], [1])], schema=store.HISTORY, orient="row"))
+    interaction = {"user_id": ["ann"], "item_id": ["a"], "timestamp": [datetime.now(UTC)]}
+    store.publish(pl.DataFrame(interaction), load(PARAMS)["publish"])
     startup.check(model, labels())
     with pytest.raises(ValueError, match="has no feature service 'recommender_v2'"):
         startup.check(model, labels(service="recommender_v2"))

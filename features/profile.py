@@ -1,0 +1,94 @@
+"""What training saw, and a sample of what the service was asked: the two that `drift` holds against each other.
+
+Both lie in the store's folder. A served history is one line of JSON without the user's name.
+"""
+
+import json
+import os
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from adrec.output import new_file
+from features.folder import folder
+
+PROFILE_FILE = "profile.json"
+SERVED_FOLDER = "served"
+SERVED = pl.Schema({"time": pl.Datetime("us", "UTC"), "history": pl.List(pl.String()), "strategy": pl.String()})
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What training saw.
+
+    Attributes:
+        data_tag: of which version of the data.
+        lengths: how many histories have each length, cut to what the model reads.
+        items: how often each item of the catalogue stands in them.
+    """
+
+    data_tag: str
+    lengths: Mapping[int, int]
+    items: Mapping[str, int]
+
+
+def write(profile: Profile) -> None:
+    """Keep the profile of the data that was published."""
+    lengths = {str(length): count for length, count in profile.lengths.items()}
+    document = {"data_tag": profile.data_tag, "lengths": lengths, "items": dict(profile.items)}
+    with new_file(folder() / PROFILE_FILE) as unfinished:
+        unfinished.write_text(json.dumps(document) + "\n", encoding="utf-8")
+
+
+def read() -> Profile:
+    """The profile of the data that was published.
+
+    Raises:
+        FileNotFoundError: nothing was published.
+    """
+    path = folder() / PROFILE_FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no profile of the training data at {path}: run the publish step first")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    lengths = {int(length): count for length, count in document["lengths"].items()}
+    return Profile(document["data_tag"], lengths, document["items"])
+
+
+class Sample:
+    """Where one process of the service keeps some of the histories that it served.
+
+    Attributes:
+        share: of the histories, drawn at random.
+        max_length: how much of each, counted from its end.
+    """
+
+    def __init__(self, share: float, max_length: int) -> None:
+        self.share, self.max_length = share, max_length
+        self._file = folder() / SERVED_FOLDER / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}-{os.getpid()}.jsonl"
+
+    def offer(self, history: Sequence[str], strategy: str) -> None:
+        """Keep this history and the strategy of its answer, or do not."""
+        if random.random() >= self.share:  # noqa: S311 (no secret)
+            return
+        kept = list(history[-self.max_length :])
+        line: dict[str, Any] = {"time": datetime.now(UTC).isoformat(), "history": kept, "strategy": strategy}
+        self._file.parent.mkdir(exist_ok=True)
+        with self._file.open("ab", buffering=0) as file:
+            file.write(json.dumps(line).encode() + b"\n")
+
+
+def served(since: datetime) -> pl.DataFrame:
+    """The histories that were sampled after `since`: `time`, `history`, `strategy`."""
+    place = folder() / SERVED_FOLDER
+    parts = [_lines(path) for path in sorted(place.glob("*.jsonl")) if path.stat().st_size]
+    return pl.concat([pl.DataFrame(schema=SERVED), *parts]).filter(pl.col("time") >= since)
+
+
+def _lines(path: Path) -> pl.DataFrame:
+    rows = pl.read_ndjson(path, schema={**SERVED, "time": pl.String()})
+    return rows.with_columns(pl.col("time").str.to_datetime(time_unit="us", time_zone="UTC")).cast(SERVED)

@@ -1,0 +1,70 @@
+"""The refresh pipeline: from a file of new events to fresh features, as one Kubeflow graph.
+
+    python -m pipelines.features [PACKAGE.yaml]
+
+compiles it to a package (`artifacts/features.yaml`); `python -m pipelines.refresh` runs it here.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from kfp import dsl
+
+from components import ops
+from pipelines.training import PARAMS, REVISION, compile_to, on_cpu, on_the_store
+
+PACKAGE = Path("artifacts/features.yaml")
+SECTIONS = ("ingest", "validate", "version", "prepare")
+# How a file of events is unlike one to train on: it may be small, and its versions have a name of their own.
+UNLIKE_TRAINING: dict[str, dict[str, Any]] = {
+    "validate": {"min_rows": 1, "min_users": 1, "min_items": 1},
+    "version": {"name": "events"},
+}
+EVENTS: dict[str, Any] = {name: PARAMS[name] | UNLIKE_TRAINING.get(name, {}) for name in SECTIONS}
+
+
+@dsl.pipeline(name="adrec-features", display_name="ADRec features", description="Take new events in, and publish.")
+def features(
+    ingest: dict = EVENTS["ingest"],
+    validate: dict = EVENTS["validate"],
+    version: dict = EVENTS["version"],
+    prepare: dict = EVENTS["prepare"],
+    code_revision: str = REVISION,
+) -> None:
+    """Bring new events into the feature store.
+
+    1. ingest: the source becomes one file of interactions;
+    2. validate: a critical failure ends the run here;
+    3. version: what was believed gets a tag;
+    4. append: the events that are new take their place in the histories, which the service reads at once;
+    5. republish: the offline tables and the ranking of popular items follow.
+
+    No step is recalled from a cache: the source may have grown under its name, and the last steps act on the store.
+    Each of them changes nothing where nothing is new.
+    """
+    code = {"code_revision": code_revision}
+    raw = on_cpu(ops.ingest(ingest=ingest, source_key="", **code)).set_caching_options(False).output
+    checked = on_cpu(ops.validate(interactions=raw, validate=validate, **code)).set_caching_options(False).output
+    version_task = on_cpu(ops.version(interactions=raw, validation=checked, version=version, **code))
+    kept = version_task.set_caching_options(False).outputs
+
+    keys = {"data_hash": kept["Output"], **code}
+    events = {"interactions": raw, "versioned": kept["versioned"]}
+    appended = on_the_store(ops.append(**events, prepare=prepare, **keys)).set_caching_options(False).output
+    on_the_store(ops.republish(appended=appended, **keys)).set_caching_options(False)
+
+
+def main(arguments: list[str]) -> int:
+    """Compile to the path given, or to `PACKAGE`."""
+    package = Path(arguments[0]) if arguments else PACKAGE
+    if package.suffix not in (".yaml", ".yml"):
+        print(f"the package must be a .yaml file, not {package}", file=sys.stderr)
+        return 1
+    compile_to(package, features)
+    print(package)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,55 @@
+"""The refresh pipeline on this machine, by kfp's local runner: new events go into the feature store.
+
+    python -m pipelines.refresh --source FILE --format FORMAT [--set section.key=value …]
+
+It may be killed and started again at any moment, and run twice on the same file: each event counts once.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from components.steps import REFRESH, sentence
+from pipelines import run
+from pipelines.journal import Journal
+
+
+class Diary(Journal):
+    """A journal that recalls nothing: a file of events may have grown, and the store may be another."""
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """The step starts now."""
+        self.note("running", {})
+        return None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the pipeline and tell what came in; the exit status is 0 unless it failed or was stopped."""
+    options = run.parser("pipelines.refresh", __doc__ or "").parse_args(arguments)
+    try:
+        from pipelines.features import SECTIONS, UNLIKE_TRAINING, features
+
+        special = ((section, *change) for section, changes in UNLIKE_TRAINING.items() for change in changes.items())
+        options.set = [*(f"{section}.{key}={value}" for section, key, value in special), *options.set]
+        params = run.parameters(options)
+        run.source_key(params["ingest"]["source"], params["ingest"]["format"])
+    except (ValueError, OSError) as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
+        return 1
+    status, journal = run.conduct(features, {name: params[name] for name in SECTIONS}, len(REFRESH), Diary)
+    if not status:
+        show(journal)
+    return status
+
+
+def show(journal: Journal) -> None:
+    """Print what the finished run did."""
+    told = json.loads(Path(journal.steps["republish"].outputs["republished"].path).read_text())
+    print(f"events   {told['new']:,} of {told['events']:,} were new ({told['data_tag']})")
+    print(f"store    {told['users']:,} users, {told['interactions']:,} interactions")
+    print(f"popular  {', '.join(told['popular'])}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""What is recommended where no history is known: the store's popular items, else those packaged with the model."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from adrec.recommend import Recommender
+from adrec.sequences import Catalogue
+from features import store
+
+SECONDS = 60.0  # for which a ranking is believed
+
+
+class Fallback:
+    """Keeps the popularity of a model as fresh as the feature store's ranking."""
+
+    def __init__(self, packaged: Recommender, opened: store.Store) -> None:
+        self._packaged, self._store = packaged, opened
+        self._model, self._until = packaged, 0.0
+
+    def model(self) -> Recommender:
+        """The model with the popularity of this minute."""
+        if time.monotonic() >= self._until:
+            counts_V = popularity(self._packaged.counts_V, self._packaged.catalogue, store.popular(self._store))
+            self._model = replace(self._packaged, counts_V=counts_V)
+            self._until = time.monotonic() + SECONDS
+        return self._model
+
+
+def popularity(packaged_V: Tensor, catalogue: Catalogue, ranked: Sequence[tuple[str, float]]) -> Tensor:
+    """A score for each item of the catalogue [V]: that of the ranking, and below all of these the packaged order."""
+    numbers = torch.from_numpy(catalogue.numbers([item for item, _ in ranked])).long()
+    scores = torch.tensor([score for _, score in ranked], dtype=packaged_V.dtype)
+    numbers, scores = numbers[numbers > 0], scores[numbers > 0]
+    if not len(numbers):
+        return packaged_V
+    fresh_V = packaged_V / (packaged_V.max() + 1) * scores.min()
+    fresh_V[numbers - 1] = scores
+    return fresh_V

@@ -1,0 +1,50 @@
+"""What an unknown user gets: what is popular now, as far as the model knows it."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+
+from adrec import config
+from adrec.recommend import Recommender
+from adrec.sequences import Catalogue
+from features import store
+from serving.fallback import Fallback, popularity
+
+NOW = datetime(2024, 6, 1, tzinfo=UTC)
+CATALOGUE = Catalogue(("a", "b", "c", "d"))
+
+
+def test_the_ranking_comes_first_and_then_the_packaged_order() -> None:
+    packaged_V = torch.tensor([9.0, 1.0, 5.0, 7.0])
+    scores_V = popularity(packaged_V, CATALOGUE, [("c", 3.5), ("no such item", 2.0), ("b", 0.25)])
+    order = [CATALOGUE.items[index] for index in scores_V.argsort(descending=True)]
+    assert order == ["c", "b", "a", "d"]
+    assert scores_V[2] == 3.5
+    assert packaged_V.tolist() == [9, 1, 5, 7], "the packaged popularity stays as it is"
+
+
+@pytest.mark.parametrize("ranked", [[], [("no such item", 2.0)]])
+def test_without_a_ranking_that_the_model_knows_the_packaged_one_counts(ranked: list[tuple[str, float]]) -> None:
+    packaged_V = torch.tensor([9.0, 1.0, 5.0, 7.0])
+    assert popularity(packaged_V, CATALOGUE, ranked) is packaged_V
+
+
+def test_an_unknown_user_gets_what_became_popular_lately(
+    tiny_winner: Path, params: dict[str, config.Section], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Recommender.load(tiny_winner)
+    rising = model.recommend([], len(model.catalogue)).items[-1]
+    monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path / "features"))
+    former = [("old", item, NOW - timedelta(days=300)) for item in model.catalogue.items for _ in range(2)]
+    lately = [(f"user {n}", rising, NOW) for n in range(3)]
+    rows = pl.DataFrame([*former, *lately], schema=["user_id", "item_id", "timestamp"], orient="row")
+    section = params["publish"]
+    assert isinstance(section, config.Publish)
+    store.publish(rows, section)
+    fallback = Fallback(model, store.open_store())
+    assert fallback.model().recommend([], 1).items == [rising]
+    history = list(model.catalogue.items[:5])
+    assert fallback.model().recommend(history, 5) == model.recommend(history, 5), "a known history is the model's"

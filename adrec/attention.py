@@ -50,22 +50,27 @@ class Attention(nn.Module):
         Args:
             x_RWD: what attends, laid out in rows; what stands at a last position is not used.
             layout: of the rows.
-            bias_B1CL: added to the logits of C candidates for the last position; see `among`.
+            bias_B1CL: added to the logits of up to C candidates for the last position; see `among`.
         """
         dimension, output = self.query.in_features, linear(self.output)
         parts = (self.query, self.key, self.value)
         weight_3DD, bias_3D = torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts])
         kept_RW2D = F.linear(x_RWD, weight_3DD[dimension:], bias_3D[dimension:])
         before_2BHLE = self._parts(layout.histories(kept_RW2D)[:, :-1])
-        keys_values_2BHLE = F.pad(before_2BHLE, (0, 0, 0, bias_B1CL.shape[2]))
-        candidates_2BHCE = keys_values_2BHLE[:, :, :, before_2BHLE.shape[3] :]
+        before, candidates = before_2BHLE.shape[3], bias_B1CL.shape[2]
+        keys_values_2BHLE = F.pad(before_2BHLE, (0, 0, 0, candidates))
         keys_BHLE, values_BHLE = keys_values_2BHLE
 
         def step(x_BCD: Tensor) -> Tensor:
+            asking = x_BCD.shape[1]
+            seen = before + asking
             projected_3BHCE = self._parts(F.linear(x_BCD, weight_3DD, bias_3D))  # one product is faster than three
-            candidates_2BHCE.copy_(projected_3BHCE[1:])
+            keys_values_2BHLE[:, :, :, before:seen] = projected_3BHCE[1:]
             attended_BHCE = F.scaled_dot_product_attention(
-                projected_3BHCE[0], keys_BHLE, values_BHLE, attn_mask=bias_B1CL
+                query=projected_3BHCE[0],
+                key=keys_BHLE[:, :, :seen],
+                value=values_BHLE[:, :, :seen],
+                attn_mask=bias_B1CL[:, :, :asking, :seen],
             )
             return output(attended_BHCE.transpose(1, 2).flatten(2))
 
@@ -86,8 +91,9 @@ class Attention(nn.Module):
 
     def _parts(self, x_BLPD: Tensor) -> Tensor:
         """P projections side by side, [B, L, P D], by head, [P, B, H, L, E]."""
-        batch, length, width = x_BLPD.shape
-        return x_BLPD.view(batch, length, width // self.query.in_features, self.heads, -1).permute(2, 0, 3, 1, 4)
+        dimension = self.query.in_features
+        parts = x_BLPD.shape[2] // dimension
+        return x_BLPD.view(*x_BLPD.shape[:2], parts, self.heads, dimension // self.heads).permute(2, 0, 3, 1, 4)
 
     def _split(self, x_BLD: Tensor) -> Tensor:
         return x_BLD.view(*x_BLD.shape[:2], self.heads, -1).transpose(1, 2)

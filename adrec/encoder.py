@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from adrec.attention import Attention, Step, among
 from adrec.bare import layer_norm, linear
+from adrec.dropout import Dropout
 from adrec.layout import Layout
 
 LAYER_NORM_EPSILON = 1e-12
@@ -26,7 +27,7 @@ class Block(nn.Module):
         self.widen = nn.Linear(dimension, 4 * dimension)
         self.narrow = nn.Linear(4 * dimension, dimension)
         self.feed_forward_norm = nn.LayerNorm(dimension, eps=LAYER_NORM_EPSILON)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x_BLD: Tensor, mask_B1LL: Tensor) -> Tensor:
         """Transform whole sequences; the mask is that of `Attention.forward`."""

@@ -133,11 +133,12 @@ def place(lengths: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.n
     Returns:
         For each item its row, its first column, and its ordinal within the row from 1 on.
     """
-    rows, columns, ordinals = (np.empty(len(lengths), dtype=np.int64) for _ in range(3))
+    sizes = lengths.tolist()
+    rows, columns, ordinals = ([0] * len(sizes) for _ in range(3))
     rows_with_room: list[list[tuple[int, int]]] = [[] for _ in range(width + 1)]  # by free columns: (row, items in it)
     num_rows = 0
-    for index in np.argsort(-lengths, kind="stable"):
-        length = int(lengths[index])
+    for index in sorted(range(len(sizes)), key=lambda index: -sizes[index]):
+        length = sizes[index]
         free = next((room for room in range(length, width + 1) if rows_with_room[room]), None)
         if free is None:
             row, count, free = num_rows, 0, width
@@ -146,4 +147,4 @@ def place(lengths: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.n
             row, count = rows_with_room[free].pop()
         rows[index], columns[index], ordinals[index] = row, width - free, count + 1
         rows_with_room[free - length].append((row, count + 1))
-    return rows, columns, ordinals
+    return np.array(rows, np.int64), np.array(columns, np.int64), np.array(ordinals, np.int64)

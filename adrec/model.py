@@ -19,6 +19,7 @@ from adrec.conditioning import CONDITIONINGS
 from adrec.config import Model as ModelConfig
 from adrec.denoiser import DENOISERS, OUTPUTS, Denoiser
 from adrec.diffusion import NOISES, Diffusion
+from adrec.dropout import Dropout
 from adrec.encoder import Encoder
 from adrec.estimate import ESTIMATES
 from adrec.latent import LATENTS, LEVELS
@@ -40,7 +41,7 @@ class Network(nn.Module, ABC):
         super().__init__()
         self.item_embedding = nn.Embedding(num_items + 1, config.dimension, padding_idx=0)
         self.positions = POSITIONS[config.positions](config.max_length, config.dimension)
-        self.dropout = nn.Dropout(config.embedding_dropout)
+        self.dropout = Dropout(config.embedding_dropout)
         self.padding = PADDINGS[config.attention](config.max_length)
 
     @abstractmethod
@@ -159,9 +160,8 @@ class ADRec(Network):
         output_MD, noisy_MD, clean_MD = self.denoise(batch, t_M, noise_MD)
         ranked, weight = batch.every(stride)
         table = self.candidates()
-        evidence_ME = self.estimate.evidence(noisy_MD, t_M)
-        error = losses.denoising(self.estimate.clean(output_MD, evidence_ME, *table), clean_MD, batch.shares_M)
-        x_NE, items_VE = self.estimate.logits(output_MD[ranked], evidence_ME[ranked], *table)
+        error = losses.denoising(self.estimate.clean(output_MD, noisy_MD, t_M, *table), clean_MD, batch.shares_M)
+        x_NE, items_VE = self.estimate.logits(output_MD[ranked], noisy_MD[ranked], t_M[ranked], *table)
         return {
             "ce": losses.next_item(x_NE, batch.targets_M[ranked] - self.padding.first_candidate, items_VE) * weight,
             "mse": error * (self.denoising_weight * batch.user_weight),
@@ -197,36 +197,28 @@ class ADRec(Network):
         layout, items_M = self.lay_out(items_BL, lengths_B)
         mask_R1WW, bias_B11L = self.padding.over_rows(layout), self.padding.over_last(layout)
         at_once = together(len(items_BL), len(self.reversal))
-        t_S = torch.tensor([step.t for step in self.reversal], device=items_M.device)
-        t_S, time_SD = (
-            torch.cat([x, x[-1:].expand(2 * at_once, *x.shape[1:])]) for x in (t_S, self.time_embedding(t_S))
-        )
+        t_S = torch.tensor([step.t for step in self.reversal] + [0], device=items_M.device)
+        *_, known_D = time_SD = self.time_embedding(t_S)
+        time_SD = torch.cat([time_SD, known_D.expand(2 * at_once, -1)])  # beyond the last step any will do
         condition_RWD = self.condition(items_M, layout, mask_R1WW)
         following_RW = layout.rows(items_M.roll(-1))  # wrong at last positions, which are not kept
-        known_D = self.time_embedding(torch.zeros_like(t_S[0]))
         mixed_RWD = self.conditioning(condition_RWD, self.clean(following_RW), known_D, mask_R1WW)
         denoise = self.denoiser.after(mixed_RWD, layout, mask_R1WW, bias_B11L, at_once)
-        mix, table = self.conditioning.of_last(condition_RWD, layout, bias_B11L), self.candidates()
-        noise_SD = self.draw_noise().to(condition_RWD)
+        mix = self.conditioning.of_last(condition_RWD, layout, bias_B11L)
+        table, noise_SD = self.candidates(), self.draw_noise().to(condition_RWD)
 
-        def inputs(noisy_BCD: Tensor, window: slice) -> Tensor:
-            parts = mix(noisy_BCD, time_SD[window]), self.estimate.evidence(noisy_BCD, t_S[window])
-            return torch.cat(parts, dim=-1)
+        def predict(mixed_BCD: Tensor, noisy_BCD: Tensor, steps: slice) -> tuple[Tensor, Tensor]:
+            given = self.output(denoise(mixed_BCD)), noisy_BCD, t_S[steps], *table
+            return self.estimate.clean(*given), self.estimate.answer(*given)
 
-        def read(inputs_BCE: Tensor) -> tuple[Tensor, Tensor]:
-            mixed_BCD, evidence_BCE = inputs_BCE.tensor_split([noise_SD.shape[1]], dim=-1)
-            return self.output(denoise(mixed_BCD)), evidence_BCE
-
-        clean_BD, last_BE = self.reverse.to(items_M.device).run(
+        return self.reverse.to(items_M.device).run(
             at_once,
             start_BD=noise_SD[0].expand(len(items_BL), -1),
             noise_SD=noise_SD.roll(-1, 0),
-            mix=inputs,
-            denoise=lambda inputs_BCE: self.estimate.clean(*read(inputs_BCE), *table),
+            mix=lambda noisy_BCD, steps: mix(noisy_BCD, time_SD[steps]),
+            predict=predict,
             noise=self.noise,
         )
-        last_BCE = last_BE[:, None].expand(-1, at_once, -1)
-        return self.estimate.answer(clean_BD, lambda: read(last_BCE), *table)
 
     def draw_noise(self) -> Tensor:
         """Gaussian noise [S, D]: where the reverse process starts, then that of all steps but the last, without noise.

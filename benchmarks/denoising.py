@@ -92,7 +92,7 @@ def _last(network: ADRec, batch: Batch, t: int, generator: torch.Generator) -> t
 
     def predicted(noise_MD: Tensor, told_M: Tensor) -> Tensor:
         output_MD, noisy_MD, _ = network.denoise(batch, t_M, noise_MD, told_M)
-        return network.estimate.clean(output_MD[ends], network.estimate.evidence(noisy_MD[ends], told_M[ends]), *tables)
+        return network.estimate.clean(output_MD[ends], noisy_MD[ends], told_M[ends], *tables)
 
     clean_BD = network.clean(batch.targets_M[ends])
     return clean_BD, predicted(noise_MD, t_M), predicted(other_MD, t_M), predicted(noise_MD, told_M)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from adrec.metrics import means, overlap
 from adrec.model import SAMPLING_SEED, ADRec
 from adrec.ranking import blocks, network_scorer, ranks_in
 from adrec.sequences import Dataset
+from adrec.splits import Part
 from benchmarks.calibration import calibration, fitted_temperature, probabilities
 
 TOP = 20
@@ -53,11 +54,10 @@ class Answers:
         return _best(self.draws_KUV[draw])
 
 
-Split = Literal["validation", "test"]
-Ask = Callable[[Split, int, int], Answers]  # of a split, S and K
+Ask = Callable[[Part, int, int], Answers]  # of a split, S and K
 
 
-def ask(network: ADRec, data: Dataset, max_length: int, split: Split, steps: int, draws: int) -> Answers:
+def ask(network: ADRec, data: Dataset, max_length: int, split: Part, steps: int, draws: int) -> Answers:
     """Score the whole catalogue for all users in `steps` reverse steps, with `draws` seeds of the noise."""
     histories, targets_U = data.questions(split)
     device = network.item_embedding.weight.device

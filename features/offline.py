@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from adrec.interactions import USER
 from adrec.output import new_file
-from features import events, histories
+from features import histories
 from features.folder import EVENT_TIMESTAMP, HISTORIES_FILE, ITEMS, LENGTH, TIMESTAMPS, folder
 
 if TYPE_CHECKING:
@@ -26,16 +26,16 @@ def users() -> pl.Series:
     return pl.read_parquet(path, columns=[USER])[USER].unique() if path.exists() else pl.Series(USER, [], pl.String)
 
 
-def is_current() -> bool:
-    """Whether the table holds every event of the log."""
+def newest_event() -> int:
+    """The number of the last event that the table holds; -1 where there is no table yet."""
     path = folder() / HISTORIES_FILE
-    return path.exists() and int(pq.read_schema(path).metadata[EVENTS]) == events.newest()
+    return int(pq.read_schema(path).metadata[EVENTS]) if path.exists() else -1
 
 
-def write(interactions: pl.DataFrame, newest_event: int, max_length: int) -> None:
-    """Write the row of every moment of `interactions`, which hold all events up to that of number `newest_event`."""
+def write(interactions: pl.DataFrame, newest: int, max_length: int) -> None:
+    """Write the row of every moment of `interactions`, which hold all events up to that of number `newest`."""
     schema = histories.moments(interactions.clear(), max_length).to_arrow().schema
-    schema = schema.with_metadata({EVENTS: str(newest_event).encode()})
+    schema = schema.with_metadata({EVENTS: str(newest).encode()})
     rows = interactions.sort(USER, maintain_order=True)
     with new_file(folder() / HISTORIES_FILE) as unfinished, pq.ParquetWriter(unfinished, schema) as writer:
         for start, end in _bounds(rows[USER]):

@@ -73,22 +73,27 @@ def publish(interactions: pl.DataFrame, settings: Publish) -> None:
     with _writing_tables():
         feast = _connect()
         feast.apply(_definitions(settings))
+        former = pl.concat([offline.users(), known.interactions()[USER]]).unique()  # the last one may have been killed
+        online.forget(feast, former.filter(~former.is_in(interactions[USER].implode())).to_list())
         known.write(interactions)
-        newest_event = events.newest()
-        rows = known.interactions()
-        latest = histories.latest(rows, settings.max_length)
-        online.fill(feast, latest, newest_event, settings.max_length)
-        former = offline.users()  # of the last publication that came to its end
-        online.forget(feast, former.filter(~former.is_in(latest[USER].implode())).to_list())
+        newest_event, rows = events.newest(), known.interactions()
+        online.fill(feast, histories.latest(rows, settings.max_length), newest_event, settings.max_length)
         _write_tables(feast, rows, newest_event, settings)
 
 
 def refresh(store: Store) -> None:
-    """Bring the offline tables and the ranking of popular items up to the last event; nothing where they are."""
+    """Bring the offline tables and the ranking of popular items up to the last event; nothing where they are.
+
+    An event that was logged by a writer who was killed before he pushed it reaches the online store now.
+    """
     with _writing_tables():
-        if not offline.is_current():
-            newest_event = events.newest()
-            _write_tables(store.feast, known.interactions(), newest_event, settings_of(store))
+        before, newest_event = offline.newest_event(), events.newest()
+        if before == newest_event:
+            return
+        settings, rows = settings_of(store), known.interactions()
+        changed = rows.join(events.read(before), on=USER, how="semi", maintain_order="left")
+        online.fill(store.feast, histories.latest(changed, settings.max_length), newest_event, settings.max_length)
+        _write_tables(store.feast, rows, newest_event, settings)
 
 
 def history(store: Store, user: str) -> list[str] | None:

@@ -44,8 +44,10 @@ def features(
     Each of them changes nothing where nothing is new.
     """
     code = {"code_revision": code_revision}
-    raw = on_cpu(ops.ingest(ingest=ingest, source_key="", **code)).set_caching_options(False).output
-    checked = on_cpu(ops.validate(interactions=raw, validate=validate, **code)).set_caching_options(False).output
+    ingest_task = on_cpu(ops.ingest(ingest=ingest, source_key="", **code))
+    raw = ingest_task.set_caching_options(False).outputs["interactions"]
+    validate_task = on_cpu(ops.validate(interactions=raw, validate=validate, version=version, **code))
+    checked = validate_task.set_caching_options(False).output
     version_task = on_cpu(ops.version(interactions=raw, validation=checked, version=version, **code))
     kept = version_task.set_caching_options(False).outputs
 

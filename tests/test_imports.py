@@ -23,6 +23,8 @@ DATA = {"pandas", "polars", "pyarrow"}
         ("components.cli", {"torch", *DATA, *PLATFORMS}),
         ("components.ops", {"torch", "adrec", *DATA, *PLATFORMS - {"kfp"}}),
         ("pipelines.training", {"torch", "adrec", "pydantic", *DATA, *PLATFORMS - {"kfp"}}),
+        ("pipelines.features", {"torch", "adrec", "pydantic", *DATA, *PLATFORMS - {"kfp"}}),
+        ("pipelines.refresh", {"torch", "polars", *PLATFORMS - {"kfp"}}),
         ("pipelines.run", {"torch", "polars", *PLATFORMS - {"kfp"}}),
     ],
 )

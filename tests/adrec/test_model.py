@@ -93,10 +93,10 @@ def naive_denoising(model: ADRec, history: torch.Tensor) -> torch.Tensor:
         times[0, -1] = step.t
         mixed = model.conditioning(condition, positions, model.time_embedding(times), mask)
         output = model.output(model.denoiser(mixed, mask))[:, -1]
-        evidence = model.estimate.evidence(noisy, torch.tensor(step.t))
-        clean = model.estimate.clean(output, evidence, *model.candidates())
+        given = output, noisy, torch.tensor(step.t), *model.candidates()
+        clean = model.estimate.clean(*given)
         noisy = step.draw(clean, noisy, model.noise(clean, noise))
-    return model.estimate.answer(noisy, lambda: (output[:, None], evidence[:, None]), *model.candidates())
+    return model.estimate.answer(*given)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

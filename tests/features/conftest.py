@@ -16,7 +16,6 @@ import redis
 
 from adrec import config
 from features import folder as places
-from features import store
 
 ROOT = Path(__file__).parents[2]
 SECOND = 1_000_000  # microseconds
@@ -73,7 +72,7 @@ def sqlite_folder(applied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return tmp_path / "features"
 
 
-@pytest.fixture(params=["sqlite", "redis"])
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.slow)])
 def folder(request: pytest.FixtureRequest, sqlite_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty store, first with SQLite online, then with Redis."""
     if request.param == "redis":
@@ -114,7 +113,3 @@ def at_seconds(events: list[tuple[str, str, int]]) -> pl.DataFrame:
     frame = pl.DataFrame(rows, schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Int64}, orient="row")
     times = pl.from_epoch("timestamp", "us").dt.replace_time_zone("UTC")
     return frame.with_columns(times).cast(places.INTERACTIONS)
-
-
-def online(opened: store.Store, user: str) -> list[str] | None:
-    return store.history(opened, user)

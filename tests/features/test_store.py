@@ -11,8 +11,8 @@ import pytest
 
 import features
 from adrec.config import Publish
+from features import events, online, store
 from features import folder as places
-from features import online, store
 from tests.features.conftest import at_seconds, interactions
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +50,25 @@ def test_another_dataset_replaces_the_histories_and_forgets_the_users_that_it_la
     opened = store.open_store()
     assert store.history(opened, "ann") == ["a"], "although the history before was newer"
     assert store.history(opened, "bob") is None
+
+
+def test_a_publication_that_was_killed_leaves_no_user_behind(
+    folder: Path, settings: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.publish(interactions(ann=["a"]), settings)
+    whole = store._write_tables
+    monkeypatch.setattr(store, "_write_tables", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.publish(interactions(bob=["x"]), settings)
+    monkeypatch.setattr(store, "_write_tables", whole)
+    opened = store.open_store()
+    assert store.history(opened, "bob") == ["x"]
+    store.publish(interactions(eve=["y"]), settings)
+    assert [store.history(opened, user) for user in ("ann", "bob", "eve")] == [None, None, ["y"]]
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_publishing_again_keeps_what_was_appended(folder: Path, settings: Publish) -> None:
@@ -124,6 +143,18 @@ def test_many_events_do_what_each_of_them_does(folder: Path, short: Publish) -> 
     assert store.history(opened, "ann") == ["late", "c", "d"]
     assert store.history(opened, "bob") == ["x", "early"]
     assert store.history(opened, "new") == ["n"]
+
+
+def test_an_event_whose_writer_was_killed_before_he_pushed_it_is_online_after_a_refresh(
+    folder: Path, settings: Publish
+) -> None:
+    store.publish(interactions(ann=["a"], bob=["x"]), settings)
+    events.add(at_seconds([("ann", "logged", 9)]))
+    opened = store.open_store()
+    assert store.history(opened, "ann") == ["a"]
+    store.refresh(opened)
+    assert store.history(opened, "ann") == ["a", "logged"]
+    assert store.history(opened, "bob") == ["x"]
 
 
 def test_a_user_past_the_time_to_live_is_unknown_until_the_next_event(folder: Path, settings: Publish) -> None:

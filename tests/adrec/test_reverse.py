@@ -1,0 +1,75 @@
+"""The reverse process in windows, against one step after the other."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from adrec.diffusion import NOISES, Diffusion
+from adrec.reverse import ROWS, Noise, Reverse, together
+from adrec.schedule import truncated_linear
+
+HISTORIES, DIMENSION, STEPS = 2, 8, 32
+STEPWISE = Diffusion(truncated_linear(STEPS)).reversal(STEPS)
+INFLUENCES = [0.0, 0.001, 0.5, 1.0]  # of the noisy vector on the denoiser's input
+
+
+def denoise(mixed: Tensor) -> Tensor:
+    weight = torch.randn(DIMENSION, DIMENSION, generator=torch.Generator().manual_seed(1))
+    return torch.tanh(mixed @ weight)
+
+
+def mixing(influence: float) -> Callable[[Tensor, slice], Tensor]:
+    times = torch.linspace(0, 1, STEPS + 2 * ROWS)
+    return lambda noisy, window: influence * (noisy + times[window, None]) + 0.1
+
+
+def drawn() -> tuple[Tensor, Tensor]:
+    torch.manual_seed(0)
+    return torch.randn(HISTORIES, DIMENSION), torch.randn(STEPS, DIMENSION)
+
+
+def one_by_one(influence: float, noise: Noise) -> Tensor:
+    noisy, drawn_noise = drawn()
+    mix = mixing(influence)
+    for number, step in enumerate(STEPWISE):
+        clean = denoise(mix(noisy[:, None], slice(number, number + 1)))[:, 0]
+        noisy = step.draw(clean, noisy, noise(clean, drawn_noise[number]))
+    return noisy
+
+
+def in_windows(at_once: int, influence: float, noise: Noise) -> tuple[Tensor, list[int]]:
+    """The answer and the width of each window."""
+    widths = []
+
+    def counted(mixed: Tensor, noisy: Tensor, steps: slice) -> tuple[Tensor, Tensor]:
+        assert mixed.shape == noisy.shape
+        widths.append(mixed.shape[1])
+        return denoise(mixed), denoise(mixed)
+
+    return Reverse.of(STEPWISE).run(at_once, *drawn(), mixing(influence), counted, noise), widths
+
+
+@pytest.mark.parametrize("name", NOISES)
+@pytest.mark.parametrize("influence", INFLUENCES)
+@pytest.mark.parametrize("at_once", [1, 2, 5, ROWS])
+def test_windows_give_what_one_step_after_the_other_gives(at_once: int, influence: float, name: str) -> None:
+    found, widths = in_windows(at_once, influence, NOISES[name])
+    torch.testing.assert_close(found, one_by_one(influence, NOISES[name]), rtol=1e-5, atol=1e-5)
+    assert len(widths) <= STEPS
+    assert max(widths) <= at_once
+
+
+def test_the_less_the_noise_counts_the_fewer_windows_it_takes() -> None:
+    taken = [len(in_windows(ROWS, influence, NOISES["gaussian"])[1]) for influence in INFLUENCES]
+    assert taken == sorted(taken)
+    assert taken[0] == 1 + -(-(STEPS - 1) // ROWS)
+    assert taken[-1] > taken[0]
+
+
+@pytest.mark.parametrize(
+    ("histories", "steps", "expected"), [(1, 32, ROWS), (1, 4, 4), (64, 32, 1), (ROWS // 2, 32, 2)]
+)
+def test_a_large_batch_goes_step_by_step(histories: int, steps: int, expected: int) -> None:
+    assert together(histories, steps) == expected

@@ -60,7 +60,9 @@ def _finish(panels: Sequence[Axes]) -> None:
         panel.set_xlabel("reverse steps")
         panel.set_ylabel(f"{metric}, %")
         panel.set_ylim(bottom=0)
-    panels[-1].set_yscale("log")
+    panels[-1].set_yscale("symlog", linthresh=1)  # even below the error of answering zero, logarithmic above it
+    panels[-1].set_ylim(bottom=0)
+    panels[-1].yaxis.set_major_formatter("{x:g}")
     panels[-1].axhline(1, color="#444444", linewidth=1, linestyle=":")
     panels[-1].set_xlabel("step index, 0: least noise")
     panels[-1].set_ylabel("MSE, of answering zero = 1")

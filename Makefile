@@ -49,7 +49,7 @@ compile: $(READY)  ## compile the pipeline for Kubeflow (artifacts/training.yaml
 	@python -m pipelines.training
 
 test: $(READY)  ## run the tests (under 5 minutes)
-	@python -m pytest -q
+	@python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(READY)  ## run the tests that take longer
 	@python -m pytest -q -m "slow and not gpu and not data"

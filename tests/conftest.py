@@ -1,6 +1,7 @@
 """One tiny seeded world that tests share; what is costly to make is made once a session."""
 
 import os
+import sys
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +16,10 @@ from adrec.params import load
 
 # Tiny tensors gain nothing from a second thread, and two threads that wait for each other on a busy machine cost much.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is loaded, here and in the processes of the tests
+
+# Great Expectations looks for PySpark, which takes a main module without a file, as pytest-xdist's workers have, for a
+# doctest's and ends the process.
+sys.modules["__main__"].__dict__.setdefault("__file__", __file__)
 
 # No test is judged by the clock: a busy machine is no defect of what is tested.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

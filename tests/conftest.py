@@ -1,8 +1,8 @@
 """One tiny seeded world that tests share; what is costly to make is made once a session."""
 
 import os
-import sys
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path

@@ -90,7 +90,8 @@ def candidate_ranks(data: Dataset, candidates: dict[str, Any], evaluate: config.
 def fewer_steps(data: Dataset, candidate: Any, evaluate: config.Evaluate) -> dict[str, Any]:
     """What is left of the answers of ADRec's checkpoint at fewer reverse steps."""
     network = candidate.network()
-    steps = candidate.about["config"]["model"]["diffusion_steps"]
+    model = candidate.about["config"]["model"]
+    steps = model["reverse_steps"] or model["diffusion_steps"]
     return reverse_steps.measure(network, _scorer(network, candidate.about), steps, data, evaluate)
 
 

@@ -12,7 +12,7 @@ from adrec.geometry import gaussian_control
 from adrec.probe import most_frequent, probe
 from adrec.sequences import Dataset
 from benchmarks.genres import genre_table, read_genres, read_out
-from components import ingest, prepare
+from components import ingest
 
 GENRES = "item_genres.csv"
 HASTE = {"epochs": 24, "evaluate_every": 24, "learning_rate": 0.003}  # half the epochs of the recipe do, so driven
@@ -58,8 +58,8 @@ def test_trained_embeddings_tell_more_of_genres_than_chance_and_more_precisely_t
 def movielens(folder: Path, params: dict[str, config.Section], tmp_path: Path) -> Dataset:
     source = replace(params["ingest"], source=str(folder / "u.data"), format="movielens")
     ingest.run(ingest=source, interactions=tmp_path / "interactions.parquet", rejects=tmp_path / "rejects.csv")
-    rows = prepare.select(interactions.read(tmp_path / "interactions.parquet"), params["prepare"])
-    return Dataset(*sequences.build(rows), {})
+    liked = sequences.liked(interactions.read(tmp_path / "interactions.parquet"), params["prepare"].min_rating)
+    return Dataset(*sequences.build(liked, params["prepare"].core), {})
 
 
 def embeddings(data: Dataset, params: dict[str, config.Section]) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 
 from adrec import config, readers, sequences
 from adrec.config import Publish
-from components import prepare, publish
+from components import publish
 from features import store
 from features.folder import EVENT_TIMESTAMP, ITEMS
 
@@ -20,11 +20,12 @@ EVENTS = 10_000
 MINUTES = 60_000_000  # microseconds
 
 
-def source(name: str) -> pl.DataFrame:
+def source(name: str, tmp_path: Path) -> pl.DataFrame:
     """MovieLens-100K as published; Beauty with the position as its time, which it does not have."""
     folder = Path(os.environ["ADREC_DATA_DIR"])
     if name == "ml-100k":
-        return readers.read(str(folder / name / "u.data"), "movielens", {})
+        with readers.Rejects(tmp_path / "rejects.csv", 0) as rejects:
+            return pl.concat(readers.read(str(folder / name / "u.data"), "movielens", {}, rejects))
     rows = pl.read_csv(
         folder / name / "interactions.csv.gz", schema_overrides={"user_id": pl.String, "item_id": pl.String}
     )
@@ -68,13 +69,13 @@ def everywhere(opened: store.Store, rows: pl.DataFrame, max_length: int) -> None
 
 @pytest.mark.parametrize("name", ["ml-100k", "beauty"])
 def test_histories_are_the_same_online_offline_and_in_training(
-    name: str, sqlite_folder: Path, settings: Publish, params: dict[str, config.Section]
+    name: str, sqlite_folder: Path, settings: Publish, params: dict[str, config.Section], tmp_path: Path
 ) -> None:
     section = params["prepare"]
     assert isinstance(section, config.Prepare)
-    rows = prepare.select(source(name), section).select("user_id", "item_id", "timestamp")
-    catalogue, histories = sequences.build(rows)
-    store.publish(publish.interactions(sequences.Dataset(catalogue, histories, {})), settings)
+    liked = sequences.liked(source(name, tmp_path), section.min_rating)
+    rows = publish.interactions(sequences.Dataset(*sequences.build(liked, section.core), {}))
+    store.publish(rows, settings)
     opened = store.open_store()
     everywhere(opened, rows, settings.max_length)
 

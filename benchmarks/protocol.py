@@ -213,7 +213,7 @@ def learn(
         "best_epoch": best,
         "validation": learner.log[best - 1].validation,
         "losses": learner.log[best - 1].losses,
-        "cpu_seconds": round(time.process_time() - start, 1),
+        "cpu_seconds": round(time.process_time() - start, 3),
     }
     return Trained(learner.weights(), stages.moments(learner), record)
 

@@ -5,7 +5,6 @@ of W columns (`adrec.layout`). Both networks give `losses(batch)` for training a
 vector whose inner products with the item embeddings rank the catalogue.
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Self, cast
@@ -28,9 +27,9 @@ from adrec.padding import PADDINGS
 from adrec.positions import POSITIONS
 from adrec.reverse import Reverse, together
 from adrec.schedule import SCHEDULES
+from adrec.time_embedding import TimeEmbedding
 
 EMBEDDING_STD = 0.1
-TIME_SCALE = 1000  # time is measured in thousandths of the process, whatever T is
 SAMPLING_SEED = 2025  # the reverse process is random, but the same request gets the same answer
 
 
@@ -228,25 +227,6 @@ class ADRec(Network):
         """
         generator = torch.Generator().manual_seed(self.sampling_seed)
         return torch.randn(len(self.reversal), self.item_embedding.embedding_dim, generator=generator).flip(0)
-
-
-class TimeEmbedding(nn.Module):
-    """Sinusoids of the step index through a two-layer perceptron."""
-
-    features_TD: Tensor
-
-    def __init__(self, steps: int, dimension: int) -> None:
-        super().__init__()
-        half = dimension // 2
-        frequency = torch.exp(-math.log(10_000) * torch.arange(half) / half)
-        angle = torch.arange(steps)[:, None] * (TIME_SCALE / steps) * frequency
-        self.register_buffer("features_TD", torch.cat([angle.cos(), angle.sin()], dim=-1), persistent=False)
-        self.widen = nn.Linear(dimension, 4 * dimension)
-        self.narrow = nn.Linear(4 * dimension, dimension)
-
-    def forward(self, t: Tensor) -> Tensor:
-        """Embeddings [..., D] of step indices [...]; there are only T, so ask once for each, not for each token."""
-        return self.narrow(nn.functional.silu(self.widen(self.features_TD[t])))
 
 
 NETWORKS: dict[str, Callable[[ModelConfig, int], Network]] = {"sasrec": SASRec, "adrec": ADRec}

@@ -64,11 +64,6 @@ class Network(nn.Module, ABC):
         """The item embeddings with their positions, [R, W, D]."""
         return self.positions(self.item_embedding(items_RW), layout.rows(layout.ages_M))
 
-    def next_item(self, x_MD: Tensor, targets_M: Tensor) -> Tensor:
-        """The cross-entropy of the targets among all candidates."""
-        first = self.padding.first_candidate
-        return losses.next_item(x_MD, targets_M - first, self.item_embedding.weight[first:])
-
 
 class SASRec(Network):
     """A causal transformer (Kang and McAuley, 2018), by default without positions, as ADRec's first stage runs it."""
@@ -87,7 +82,8 @@ class SASRec(Network):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The cross-entropy of the next items."""
         x_MD = batch.layout.tokens(self(batch.items_M, batch.layout))
-        return {"ce": self.next_item(x_MD, batch.targets_M) * batch.every(1)[1]}
+        first, (_, weight) = self.padding.first_candidate, batch.every(1)
+        return {"ce": losses.next_item(x_MD, batch.targets_M - first, self.item_embedding.weight[first:]) * weight}
 
     @torch.no_grad()
     def represent(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:

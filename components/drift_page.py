@@ -40,10 +40,10 @@ def shares(bins: Bins, label: str) -> Markup:
         (WIDTH / 2, bins.served, SERVED, "served"),
     ):
         axes.bar(places + offset, 100 * counts / max(1, counts.sum()), WIDTH, color=colour, label=name)
-    axes.set_xticks(places, bins.names)
+    axes.set_xticks(places, bins.names, fontsize="x-small")
     axes.set_xlabel(label)
     axes.set_ylabel("per cent")
-    axes.legend()
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)  # above: any bar may be high
     return page.svg(figure)
 
 

@@ -37,7 +37,10 @@ class Attention(nn.Module):
             mask_B1LL: true where the row's position may see the column's, or what is added to the logits.
         """
         attended_BHLE = self._attend(
-            self._split(self.query(x_BLD)), self._split(self.key(seen_BLD)), self._split(self.value(seen_BLD)), mask_B1LL
+            self._split(self.query(x_BLD)),
+            self._split(self.key(seen_BLD)),
+            self._split(self.value(seen_BLD)),
+            mask_B1LL,
         )
         return self.output(attended_BHLE.transpose(1, 2).flatten(2))
 

@@ -84,6 +84,7 @@ def changed(base: Recipe, params: Mapping[str, Any]) -> dict[str, Recipe]:
         "learned positions in all stages": protocol.adrec("positions-throughout", params, positions="learned"),
         "the released code's padding (sink)": protocol.adrec("sink", params, attention="sink"),
         "the released code's decay for the freeze": replace(base, name="decay", warmup=decay),
+        "both (released)": replace(protocol.adrec("released", params, attention="sink"), warmup=decay),
         "mean of the gradients": combined(base, "mean"),
         "PCGrad": combined(base, "pcgrad"),
         "cross-attention": base.varied("cross-attention", conditioning="cross_attention"),

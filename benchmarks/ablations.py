@@ -41,11 +41,12 @@ Values = dict[int, float]  # by seed, in per cent
 
 def recipes(params: Mapping[str, Any]) -> dict[str, Recipe]:
     """Every variant beside what its row is called; the original comes first."""
-    base = protocol.adrec(BASE, params)
+    base = protocol.released(BASE, params)
     return {
         "ADRec": base,
         **without(base),
-        **changed(base, params),
+        **read_otherwise(base, params),
+        **exchanged(base),
         **{
             f"lambda = {scale:g}{' (CE and MSE without noise)' * (scale == 0)}": base.varied(
                 name, conditioning_scale=scale
@@ -53,11 +54,9 @@ def recipes(params: Mapping[str, Any]) -> dict[str, Recipe]:
             for scale, name in SCALES.items()
             if name != BASE
         },
-        "stage 1 alone": protocol.stage_one("stage-1", params),
-        "SASRec+": protocol.stage_one("sasrec-plus", params, positions="learned"),
-        "SASRec+, four blocks": protocol.stage_one(
-            "sasrec-plus-four-blocks", params, positions="learned", encoder_blocks=4
-        ),
+        "SASRec+, its first stage": protocol.sasrec_plus("sasrec-plus", params),
+        "SASRec+, four blocks": protocol.sasrec_plus("sasrec-plus-four-blocks", params, encoder_blocks=4),
+        "SASRec, padding seen, no positions": protocol.stage_one("stage-1", params, attention="sink"),
         "real diffusion": base.varied("real-diffusion", **REAL_DIFFUSION),
     }
 
@@ -73,25 +72,29 @@ def without(base: Recipe) -> dict[str, Recipe]:
     }
 
 
-def changed(base: Recipe, params: Mapping[str, Any]) -> dict[str, Recipe]:
-    """What paper and released code do differently or leave out."""
-    decay = replace(params["warmup"], **protocol.OPTIMISATION, freeze="decay")
+def read_otherwise(base: Recipe, params: Mapping[str, Any]) -> dict[str, Recipe]:
+    """What the paper's text, the released code and the weights that come with it say differently."""
     return {
-        "learned positions in stage 1": replace(
-            base, name="positions-in-stage-1", first=replace(base.first, positions="learned")
-        ),
-        "learned positions after stage 1": base.varied("positions", positions="learned"),
-        "learned positions in all stages": protocol.adrec("positions-throughout", params, positions="learned"),
-        "the released code's padding (sink)": protocol.adrec("sink", params, attention="sink"),
-        "the released code's decay for the freeze": replace(base, name="decay", warmup=decay),
-        "both (released)": replace(protocol.adrec("released", params, attention="sink"), warmup=decay),
-        "mean of the gradients": combined(base, "mean"),
+        "stage 1 without positions (the code)": replace(base, name="no-positions-in-stage-1", first=base.model),
+        "padding not seen": base.varied("masked", attention="masked"),
+        "padding not seen, positions in all stages": base.varied("positions", attention="masked", positions="learned"),
+        "a true freeze": replace(protocol.frozen(base, "exact"), name="exact"),
+        "all three (the paper's text)": protocol.adrec("paper-text", params),
+        "mean of the gradients (the code)": combined(base, "mean"),
+    }
+
+
+def exchanged(base: Recipe) -> dict[str, Recipe]:
+    """Other pieces in the place of the original's."""
+    return {
         "PCGrad": combined(base, "pcgrad"),
         "cross-attention": base.varied("cross-attention", conditioning="cross_attention"),
         "geodesic noise": base.varied("geodesic", noise="geodesic"),
         "cosine schedule": base.varied("cosine", schedule="cosine"),
         "square-root schedule": base.varied("square-root", schedule="square_root"),
-        "products in float32": protocol.adrec("float32", params, precision="float32"),
+        "products in float32": replace(
+            base.varied("float32", precision="float32"), first=replace(base.first, precision="float32")
+        ),
         "T = 8": base.varied("8-steps", diffusion_steps=8),
         "T = 1": base.varied("1-step", diffusion_steps=1),
     }

@@ -64,7 +64,7 @@ def encode(encoder: Encoder, x_BLD: Tensor, real_BL: Tensor) -> Tensor:
             vectors.unflatten(-1, (attention.heads, -1)).transpose(1, 2)
             for vectors in (attention.query(x_BLD) * real_BL[..., None], attention.key(x_BLD), attention.value(x_BLD))
         )
-        dropout = attention.dropout if attention.training else 0.0
+        dropout = attention.dropout.p if attention.training else 0.0
         attended_BHLE = F.scaled_dot_product_attention(
             query_BHLE, key_BHLE, value_BHLE, dropout_p=dropout, is_causal=True
         )

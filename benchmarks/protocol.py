@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -110,6 +110,25 @@ def adrec(name: str, params: Mapping[str, Any], **model: Any) -> Recipe:
 def stage_one(name: str, params: Mapping[str, Any], **model: Any) -> Recipe:
     """The first stage alone, tested as a recommender."""
     return replace(adrec(name, params, **model), warmup=None, finetune=None)
+
+
+def sasrec_plus(name: str, params: Mapping[str, Any], **model: Any) -> Recipe:
+    """SASRec with learned positions, trained by the cross-entropy over all items."""
+    return stage_one(name, params, positions="learned", **model)
+
+
+def released(name: str, params: Mapping[str, Any]) -> Recipe:
+    """All three stages as the authors seem to have trained what they published.
+
+    The stage-1 weights that they ship are of SASRec+. Their later stages see the padding, and their freeze decays.
+    """
+    later = frozen(adrec(name, params, attention="sink"), "decay")
+    return replace(later, first=sasrec_plus(name, params).first)
+
+
+def frozen(recipe: Recipe, freeze: Literal["exact", "decay"]) -> Recipe:
+    """The recipe with another way to freeze the item embeddings during warm-up."""
+    return replace(recipe, warmup=recipe.warmup and replace(recipe.warmup, freeze=freeze))
 
 
 def shortened(recipe: Recipe, epochs: int) -> Recipe:

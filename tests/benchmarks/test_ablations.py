@@ -47,14 +47,16 @@ def test_every_variant_differs_from_the_original_and_from_the_others(params: dic
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("decay", ["warmup.freeze"]),
+        ("exact", ["warmup.freeze"]),
         ("scale-0", ["model.conditioning_scale"]),
         ("8-steps", ["model.diffusion_steps"]),
         ("without-mse", ["model.denoising_weight"]),
         ("without-encoder", ["model.encoder_blocks"]),
-        ("positions", ["model.positions"]),
-        ("positions-throughout", ["first.positions", "model.positions"]),
-        ("sink", ["first.attention", "model.attention"]),
+        ("masked", ["model.attention"]),
+        ("positions", ["model.attention", "model.positions"]),
+        ("no-positions-in-stage-1", ["first.attention", "first.positions"]),
+        ("paper-text", ["first.positions", "model.attention", "warmup.freeze"]),
+        ("float32", ["first.precision", "model.precision"]),
         ("pcgrad", ["finetune.gradients", "warmup.gradients"]),
     ],
 )

@@ -48,7 +48,7 @@ def measure(network: Network, data: Dataset, model: config.Model, device: torch.
 def batch_means(ranks_U: np.ndarray, cutoffs: Sequence[int]) -> dict[str, float]:
     """HR and NDCG as the released code has them: means of the means of batches, 512 users each in the file's order.
 
-    The users of a smaller last batch weigh more; where they are easier to serve than the others, the figures are higher.
+    Users of a smaller last batch weigh more; where they are easier to serve than others, the figures are higher.
     """
     batches = [means(ranks_U[start : start + BATCH_SIZE], cutoffs) for start in range(0, len(ranks_U), BATCH_SIZE)]
     return {name: fmean(batch[name] for batch in batches) for name in batches[0]}

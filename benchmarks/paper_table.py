@@ -41,11 +41,13 @@ class Cell:
     """One metric of one recipe on one dataset, in per cent.
 
     Attributes:
-        values: by seed, in the order of seeds.
+        values: means over batches, as the paper's, in the order of seeds.
+        per_user: means over users.
         published: the paper's mean, or None where it has none.
     """
 
     values: tuple[float, ...]
+    per_user: tuple[float, ...]
     published: float | None
 
     @property
@@ -71,11 +73,16 @@ def recipes(params: Mapping[str, Any]) -> list[Recipe]:
 
 def cells(found: sweep.Figures) -> dict[tuple[str, str], dict[str, Cell]]:
     """The table's cells by dataset and recipe, then by metric."""
+
+    def values(by_seed: Mapping[int, Mapping[str, Any]], means: str, metric: str) -> tuple[float, ...]:
+        return tuple(100 * by_seed[seed][means][metric] for seed in sorted(by_seed))
+
     return {
         key: {
             metric: Cell(
-                tuple(100 * by_seed[seed]["metrics"][metric] for seed in sorted(by_seed)),
-                PUBLISHED.get(key, {}).get(metric),
+                values=values(by_seed, "batch_means", metric),
+                per_user=values(by_seed, "metrics", metric),
+                published=PUBLISHED.get(key, {}).get(metric),
             )
             for metric in METRICS
         }
@@ -85,10 +92,12 @@ def cells(found: sweep.Figures) -> dict[tuple[str, str], dict[str, Cell]]:
 
 def table(of: Mapping[tuple[str, str], Mapping[str, Cell]]) -> str:
     """The cells as Markdown."""
-    titles = " | ".join(f"{metric} (seeds) | published | reached" for metric in METRICS)
-    lines = [f"| dataset | model | {titles} |", "|---" * (2 + 3 * len(METRICS)) + "|"]
+    titles = " | ".join(f"{metric} over batches (seeds) | published | reached | over users" for metric in METRICS)
+    lines = [f"| dataset | model | {titles} |", "|---" * (2 + 4 * len(METRICS)) + "|"]
     for (dataset, recipe), metrics in of.items():
-        figures = (f"{cell} | {_published(cell)} | {_verdict(cell)}" for cell in metrics.values())
+        figures = (
+            f"{cell} | {_published(cell)} | {_verdict(cell)} | {shown(cell.per_user)}" for cell in metrics.values()
+        )
         lines.append(f"| {dataset} | {recipe} | {' | '.join(figures)} |")
     return "\n".join(lines)
 

@@ -14,8 +14,6 @@ from torch import Tensor
 from adrec.layout import Layout
 from adrec.sequences import Histories
 
-ROW_MULTIPLE = 64
-
 
 @dataclass(frozen=True)
 class Part:
@@ -84,11 +82,6 @@ class Batch:
         )
 
 
-def row_width(max_length: int) -> int:
-    """W: the smallest multiple of 64 that holds the longest history."""
-    return -(-max_length // ROW_MULTIPLE) * ROW_MULTIPLE
-
-
 def shuffled(
     histories: Histories,
     max_length: int,
@@ -105,9 +98,10 @@ def shuffled(
     each batch, the one numbered `process` gets its part; all must be given equal random generators.
     """
     recent = histories.last(max_length + 1)
+    longest = int(recent.lengths.max(initial=1)) - 1  # wider rows would be no fuller, but attention wants their square
     users = random.permutation(np.flatnonzero(recent.lengths >= 2))
     for start in range(0, len(users), batch_size):
-        yield pack(recent, users[start : start + batch_size], row_width(max_length), lead, process, processes)
+        yield pack(recent, users[start : start + batch_size], longest, lead, process, processes)
 
 
 def pack(

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adrec.batches import pack, row_width, shuffled
+from adrec.batches import pack, shuffled
 from adrec.sequences import Histories
 
 
@@ -54,5 +54,7 @@ def test_an_epoch_shows_every_user_once_and_only_the_most_recent_items() -> None
     assert histories.items[-1] in seen[0].targets_M or histories.items[-1] in seen[1].targets_M
 
 
-def test_rows_hold_the_longest_history() -> None:
-    assert [row_width(length) for length in (2, 64, 65, 200)] == [64, 64, 128, 256]
+@pytest.mark.parametrize(("max_length", "width"), [(6, 6), (50, 19)])
+def test_rows_are_as_wide_as_the_longest_history(max_length: int, width: int) -> None:
+    batches = shuffled(histories_of([2, 5, 1, 20, 9]), max_length, 2, np.random.default_rng(1))
+    assert {batch.layout.segments_RW.shape[1] for batch in batches} == {width}

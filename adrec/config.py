@@ -1,6 +1,6 @@
 """What may be configured: one frozen dataclass for each section of `params.yaml`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Literal
 
@@ -127,8 +127,8 @@ class Model(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pretrain(Section):
-    """Stage 1: the item embeddings, trained inside SASRec."""
+class Training(Section):
+    """How a stage learns that stops where validation does not improve."""
 
     epochs: Positive
     learning_rate: Rate
@@ -136,6 +136,18 @@ class Pretrain(Section):
     batch_size: Positive
     evaluate_every: Positive
     patience: Positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretrain(Training):
+    """Stage 1: the item embeddings, trained inside SASRec."""
+
+    positions: Literal["none", "learned"]
+
+    def architecture(self, model: Model) -> Model:
+        """That of stage 1: with positions of its own, and blind to padding where they are learned."""
+        attention = "masked" if self.positions == "learned" else model.attention
+        return replace(model, positions=self.positions, attention=attention)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +163,7 @@ class Warmup(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finetune(Pretrain):
+class Finetune(Training):
     """Stage 3: everything."""
 
     gradients: Literal["sum", "mean", "pcgrad"]

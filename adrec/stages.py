@@ -40,13 +40,13 @@ class Stage:
 
     name: str
     network: str
-    options: config.Pretrain | config.Warmup
+    options: config.Training | config.Warmup
     combine: Combine
-    early_stopping: config.Pretrain | None
+    early_stopping: config.Training | None
     before_step: Callable[[Network], None]
 
 
-def pretrain_stage(options: config.Pretrain) -> Stage:
+def pretrain_stage(options: config.Training) -> Stage:
     """Stage 1."""
     return Stage("pretrain", "sasrec", options, total, options, _leave_gradients)
 

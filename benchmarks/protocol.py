@@ -21,8 +21,8 @@ from benchmarks import measurement
 from benchmarks.runs import digest
 
 PRECISION = "bfloat16"  # of the products; the ablations tell what float32 gives
-OPTIMISATION = {"batch_size": 512, "learning_rate": 1e-3, "weight_decay": 1e-5}
-STOPPING = {"epochs": 200, "evaluate_every": 5, "patience": 4}
+OPTIMISATION: dict[str, Any] = {"batch_size": 512, "learning_rate": 1e-3, "weight_decay": 1e-5}
+STOPPING: dict[str, Any] = {"epochs": 200, "evaluate_every": 5, "patience": 4}
 CACHE = Path("artifacts/protocol")
 
 # Options of the model that came after the first results, at the values that say what those were made with.
@@ -47,7 +47,7 @@ class Recipe:
     name: str
     first: config.Model
     model: config.Model
-    pretrain: config.Pretrain | None
+    pretrain: config.Training | None
     warmup: config.Warmup | None
     finetune: config.Finetune | None
 
@@ -101,7 +101,7 @@ def adrec(name: str, params: Mapping[str, Any], **model: Any) -> Recipe:
         name=name,
         first=changed,
         model=changed,
-        pretrain=replace(params["pretrain"], **OPTIMISATION, **STOPPING),
+        pretrain=config.Training(**OPTIMISATION, **STOPPING),
         warmup=replace(params["warmup"], **OPTIMISATION),
         finetune=replace(params["finetune"], **OPTIMISATION, **STOPPING),
     )
@@ -200,7 +200,7 @@ def kept(
 
 
 def first_stage(
-    options: config.Pretrain, data: Dataset, model: config.Model, watch: Watch, cache: Path = CACHE
+    options: config.Training, data: Dataset, model: config.Model, watch: Watch, cache: Path = CACHE
 ) -> Trained:
     """Stage 1, trained once for all recipes that share it: its checkpoint is kept below `cache`."""
     alike = {"data": data.about["data_hash"], "model": architecture(model), "pretrain": options.as_dict()}

@@ -10,4 +10,4 @@ def run(*, dataset: Path, model: config.Model, pretrain: config.Pretrain, pretra
     from adrec.stages import pretrain_stage
     from components.train import train
 
-    train(pretrain_stage(pretrain), dataset, model, pretrained, weights={}, moments={})
+    train(pretrain_stage(pretrain), dataset, pretrain.architecture(model), pretrained, weights={}, moments={})

@@ -45,7 +45,7 @@ def test_the_recipe_is_the_papers(params: dict[str, config.Section]) -> None:
     assert (recipe.model.dimension, recipe.model.diffusion_steps, recipe.model.conditioning_scale) == (128, 32, 0.001)
     for options in (recipe.pretrain, recipe.warmup, recipe.finetune):
         assert (options.batch_size, options.learning_rate, options.weight_decay) == (512, 0.001, 0.00001)
-    assert recipe.pretrain == config.Pretrain(
+    assert recipe.pretrain == config.Training(
         epochs=200, evaluate_every=5, patience=4, batch_size=512, learning_rate=0.001, weight_decay=0.00001
     )
 

@@ -1,13 +1,15 @@
 """What the training steps share."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from adrec.checkpoint import Checkpoint
 from adrec.fit import Epoch
-from components import warmup
+from components import pretrain, warmup
 from components.train import progress_line
 
 
@@ -46,3 +48,23 @@ def test_a_checkpoint_of_other_data_is_refused(tiny: dict, tiny_run: Path, tiny_
             warmed=tmp_path / "warmed",
         )
     assert not (tmp_path / "warmed").exists()
+
+
+def test_stage_1_may_have_positions_that_later_stages_do_without(
+    tiny: dict, tiny_dataset: Path, tmp_path: Path
+) -> None:
+    model = replace(tiny["model"], attention="sink")
+    first = replace(tiny["pretrain"], positions="learned", epochs=1, evaluate_every=1)
+    pretrain.run(dataset=tiny_dataset, model=model, pretrain=first, pretrained=tmp_path / "pretrained")
+    warmup.run(
+        dataset=tiny_dataset,
+        pretrained=tmp_path / "pretrained",
+        model=model,
+        warmup=tiny["warmup"],
+        warmed=tmp_path / "warmed",
+    )
+    before, after = (Checkpoint.read(tmp_path / name) for name in ("pretrained", "warmed"))
+    assert [about["config"]["model"]["positions"] for about in (before.about, after.about)] == ["learned", "none"]
+    assert [about["config"]["model"]["attention"] for about in (before.about, after.about)] == ["masked", "sink"]
+    assert [any("positions" in name for name in checkpoint.weights) for checkpoint in (before, after)] == [True, False]
+    assert torch.equal(before.weights["item_embedding.weight"], after.weights["item_embedding.weight"])

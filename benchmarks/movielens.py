@@ -1,9 +1,10 @@
 """MovieLens-100K by the paper's protocol, from the ratings as GroupLens publishes them.
 
-    python -m benchmarks.movielens path/to/u.data
+    python -m benchmarks.movielens path/to/u.data [--folder FOLDER]
 
 Runs every step from `ingest` to `evaluate` with `params.yaml`, prints test HR and NDCG beside the paper's, and writes
-`benchmarks/results/movielens.json`.
+`benchmarks/results/movielens.json`. What the steps made stays in the folder, if one is given: `benchmarks.genres` reads
+its checkpoints, `pretrained` and `finetuned`.
 """
 
 import argparse
@@ -77,10 +78,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path, help="u.data")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    parser.add_argument("--folder", type=Path, help="a new one")
     arguments = parser.parse_args()
     params = load(arguments.params)
-    with tempfile.TemporaryDirectory() as folder:
-        measured = run(arguments.source, params, Path(folder))
+    if arguments.folder:
+        arguments.folder.mkdir(parents=True)
+        measured = run(arguments.source, params, arguments.folder)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            measured = run(arguments.source, params, Path(folder))
     path = record.write("movielens", params["model"].as_dict()["seed"], {"figures": measured, "published": PUBLISHED})
     print(table(measured["models"]))
     print(f"written to {path}")

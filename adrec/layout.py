@@ -50,6 +50,19 @@ class Layout:
         )
         return cls(lengths_B, starts_B, spot_M, segments_RW, of_M, lead)
 
+    @classmethod
+    def alone(cls, length: int, lead: int, device: torch.device) -> Self:
+        """What `of` plans for a single history, in a row as wide as it is, where there is nothing to pack."""
+        place_W = torch.arange(lead + length, device=device)
+        return cls(
+            lengths_B=torch.tensor([length], device=device),
+            starts_B=torch.tensor([lead], device=device),
+            spot_M=place_W[lead:],
+            segments_RW=(place_W >= lead).long()[None],
+            of_M=torch.zeros(length, dtype=torch.int64, device=device),
+            lead=lead,
+        )
+
     def to(self, device: torch.device) -> Self:
         """The same plan on `device`."""
         return type(self)(

@@ -1,8 +1,8 @@
 """The two networks: SASRec, which pre-trains the item embeddings, and ADRec itself.
 
 Legend: B users, L positions, D width, V items, T diffusion steps, S of them in the reverse process; M tokens in R rows
-of W columns (`adrec.layout`). Both networks give `losses(batch)` for training and `represent(items, lengths)`, the
-vector whose inner products with the item embeddings rank the catalogue.
+of W columns (`adrec.layout`). Both networks give `losses(batch)` for training and, by `prepared()`, what makes of
+histories the vectors whose inner products with the item embeddings rank the catalogue.
 """
 
 from abc import ABC, abstractmethod
@@ -25,12 +25,14 @@ from adrec.latent import LATENTS, LEVELS
 from adrec.layout import Layout
 from adrec.padding import PADDINGS
 from adrec.positions import POSITIONS
-from adrec.reverse import Reverse, together
+from adrec.sampler import SEED, Sampler
 from adrec.schedule import SCHEDULES
 from adrec.time_embedding import TimeEmbedding
 
 EMBEDDING_STD = 0.1
-SAMPLING_SEED = 2025  # the reverse process is random, but the same request gets the same answer
+
+# Of item numbers [B, L], right-padded with 0, and the lengths [B] of the histories: one vector for each, [B, D].
+Represent = Callable[[Tensor, Tensor], Tensor]
 
 
 class Network(nn.Module, ABC):
@@ -48,8 +50,12 @@ class Network(nn.Module, ABC):
         """Named scalar losses of a batch; training minimises their sum."""
 
     @abstractmethod
+    def prepared(self) -> Represent:
+        """What represents histories by this network as it is now, in evaluation mode."""
+
     def represent(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
-        """One vector [B, D] per history of item numbers, right-padded with 0; in evaluation mode."""
+        """As `prepared`, once."""
+        return self.prepared()(items_BL, lengths_B)
 
     def in_steps(self, steps: int) -> Self:
         """This network, answering by that many reverse steps from now on; one without a reverse process needs none."""
@@ -57,6 +63,9 @@ class Network(nn.Module, ABC):
 
     def lay_out(self, items_BL: Tensor, lengths_B: Tensor) -> tuple[Layout, Tensor]:
         """Right-padded histories as a ragged batch: its layout, in rows as wide as the longest, and its items [M]."""
+        if len(items_BL) == 1:
+            length = int(lengths_B)
+            return Layout.alone(length, self.padding.lead, items_BL.device), items_BL[0, :length]
         layout = Layout.of(lengths_B.cpu().numpy(), items_BL.shape[1], self.padding.lead).to(items_BL.device)
         return layout, items_BL[torch.arange(items_BL.shape[1], device=items_BL.device) < lengths_B[:, None]]
 
@@ -85,9 +94,12 @@ class SASRec(Network):
         first, (_, weight) = self.padding.first_candidate, batch.every(1)
         return {"ce": losses.next_item(x_MD, batch.targets_M - first, self.item_embedding.weight[first:]) * weight}
 
+    def prepared(self) -> Represent:
+        """The output at each history's last item."""
+        return self._last
+
     @torch.no_grad()
-    def represent(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
-        """The output at each history's last item, [B, D]."""
+    def _last(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
         layout, items_M = self.lay_out(items_BL, lengths_B)
         return layout.ends(self(items_M, layout))
 
@@ -115,7 +127,7 @@ class ADRec(Network):
         self.latent, self.levels, self.noise = LATENTS[config.latent], LEVELS[config.levels], NOISES[config.noise]
         self.estimate = ESTIMATES[config.estimate](self.diffusion)
         self.denoising_weight = config.denoising_weight
-        self.sampling_seed = SAMPLING_SEED
+        self.sampling_seed = SEED
 
     def condition(self, items_M: Tensor, layout: Layout, mask_R1WW: Tensor) -> Tensor:
         """What the encoder makes of the history, [R, W, D]."""
@@ -124,7 +136,6 @@ class ADRec(Network):
     def in_steps(self, steps: int) -> Self:
         """Denoise in `steps` of the T steps from now on; raises as `Diffusion.reversal`."""
         self.reversal = self.diffusion.reversal(steps)
-        self.reverse = Reverse.of(self.reversal)
         return self
 
     def clean(self, items: Tensor) -> Tensor:
@@ -182,47 +193,9 @@ class ADRec(Network):
         )
         return self.output(layout.tokens(self.denoiser(mixed_RWD, mask_R1WW))).float(), noisy_MD, clean_MD
 
-    @torch.no_grad()
-    def represent(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
-        """Denoise the item that follows each history, [B, D], from pure noise by the steps of `reversal`.
-
-        Only the last position is unknown. Those before it hold known items, kept clean at t = 0, so the denoiser's
-        keys and values there are computed once, over rows without padding.
-        """
-        layout, items_M = self.lay_out(items_BL, lengths_B)
-        mask_R1WW, bias_B11L = self.padding.over_rows(layout), self.padding.over_last(layout)
-        at_once = together(len(items_BL), len(self.reversal))
-        t_S = torch.tensor([step.t for step in self.reversal] + [0], device=items_M.device)
-        *_, known_D = time_SD = self.time_embedding(t_S)
-        time_SD = torch.cat([time_SD, known_D.expand(2 * at_once, -1)])  # beyond the last step any will do
-        t_S = torch.cat([t_S, t_S[-1:].expand(at_once)])
-        condition_RWD = self.condition(items_M, layout, mask_R1WW)
-        following_RW = layout.rows(items_M.roll(-1))  # wrong at last positions, which are not kept
-        mixed_RWD = self.conditioning(condition_RWD, self.clean(following_RW), known_D, mask_R1WW)
-        denoise = self.denoiser.after(mixed_RWD, layout, mask_R1WW, bias_B11L, at_once)
-        mix = self.conditioning.of_last(condition_RWD, layout, bias_B11L)
-        table, noise_SD = self.candidates(), self.draw_noise().to(condition_RWD)
-
-        def predict(mixed_BCD: Tensor, noisy_BCD: Tensor, steps: slice) -> tuple[Tensor, Tensor]:
-            given = self.output(denoise(mixed_BCD)), noisy_BCD, t_S[steps], *table
-            return self.estimate.clean(*given), self.estimate.answer(*given)
-
-        return self.reverse.to(items_M.device).run(
-            at_once,
-            start_BD=noise_SD[0].expand(len(items_BL), -1),
-            noise_SD=noise_SD.roll(-1, 0),
-            mix=lambda noisy_BCD, steps: mix(noisy_BCD, time_SD[steps]),
-            predict=predict,
-            noise=self.noise,
-        )
-
-    def draw_noise(self) -> Tensor:
-        """Gaussian noise [S, D]: where the reverse process starts, then that of all steps but the last, without noise.
-
-        All users share it, so that no answer depends on its batch.
-        """
-        generator = torch.Generator().manual_seed(self.sampling_seed)
-        return torch.randn(len(self.reversal), self.item_embedding.embedding_dim, generator=generator).flip(0)
+    def prepared(self) -> Represent:
+        """Denoise by the steps of `reversal`, from the noise of `sampling_seed`."""
+        return Sampler(self, self.sampling_seed)
 
 
 NETWORKS: dict[str, Callable[[ModelConfig, int], Network]] = {"sasrec": SASRec, "adrec": ADRec}

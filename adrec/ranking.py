@@ -65,7 +65,7 @@ def without(scores_BV: Tensor, histories: Histories, users: np.ndarray) -> Tenso
     """The scores with each user's own items at -inf."""
     lengths = histories.lengths[users]
     rows = np.repeat(np.arange(len(users)), lengths)
-    columns = np.concatenate([_items(histories, user) for user in users]) - 1
+    columns = histories.only(users).items - 1
     scores_BV = scores_BV.clone()
     scores_BV[torch.from_numpy(rows), torch.from_numpy(columns.astype(np.int64))] = -torch.inf
     return scores_BV
@@ -74,30 +74,27 @@ def without(scores_BV: Tensor, histories: Histories, users: np.ndarray) -> Tenso
 def padded(histories: Histories, users: np.ndarray, max_length: int) -> tuple[Tensor, Tensor]:
     """The last `max_length` items of each user, right-padded with 0, int64 [B, L]; and their lengths, int64 [B]."""
     lengths = np.minimum(histories.lengths[users], max_length)
-    items_BL = np.zeros((len(users), lengths.max()), dtype=np.int64)
-    for row, (user, length) in enumerate(zip(users, lengths, strict=True)):
-        items_BL[row, :length] = _items(histories, user)[-length:]
-    return torch.from_numpy(items_BL), torch.from_numpy(lengths.astype(np.int64))
+    places_L = np.arange(lengths.max())
+    sources_BL = (histories.offsets[1:][users] - lengths)[:, None] + places_L
+    items_BL = np.where(places_L < lengths[:, None], histories.items.take(sources_BL, mode="clip"), 0)
+    return torch.from_numpy(items_BL.astype(np.int64)), torch.from_numpy(lengths.astype(np.int64))
 
 
 def network_scorer(network: Network, max_length: int, device: torch.device) -> Scorer:
     """Score by inner products of the network's representation with the item embeddings.
 
-    The network must be in evaluation mode. The scorer raises FloatingPointError where a score is not finite: nothing
-    would rank above a target without one.
+    The network must be in evaluation mode, and counts as it is now. The scorer raises FloatingPointError where a score
+    is not finite: nothing would rank above a target without one.
     """
+    represent = network.prepared()
 
     @torch.inference_mode()
     def score(histories: Histories, users: np.ndarray) -> Tensor:
         items_BL, lengths_B = padded(histories, users, max_length)
-        x_BD = network.represent(items_BL.to(device), lengths_B.to(device))
+        x_BD = represent(items_BL.to(device), lengths_B.to(device))
         scores_BV = x_BD @ network.item_embedding.weight[1:].T
         if not bool(scores_BV.sum().isfinite()):
             raise FloatingPointError("a score is not finite: training diverged; try a smaller learning rate")
         return scores_BV
 
     return score
-
-
-def _items(histories: Histories, user: int) -> np.ndarray:
-    return histories.items[histories.offsets[user] : histories.offsets[user + 1]]

@@ -6,6 +6,7 @@ Legend: V items.
 import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -17,7 +18,7 @@ from torch import Tensor
 from adrec.baselines.popularity import count
 from adrec.checkpoint import ABOUT_FILE, WEIGHTS_FILE, Checkpoint
 from adrec.interactions import ITEM
-from adrec.model import Network
+from adrec.model import Network, Represent
 from adrec.output import new_folder
 from adrec.sequences import Catalogue, Dataset
 
@@ -106,13 +107,17 @@ class Recommender:
             unknown=self.catalogue.unknown(history),
         )
 
+    @cached_property
+    def _represent(self) -> Represent:
+        return self.network.prepared()
+
     @torch.inference_mode()
     def _scores(self, known: np.ndarray) -> Tensor:
         """A score for each item [V]: the network's after these item numbers, the counts where there are none."""
         if not len(known):
             return self.counts_V
         recent = known[-self.about["config"]["model"]["max_length"] :].astype(np.int64)
-        x_1D = self.network.represent(torch.from_numpy(recent)[None], torch.tensor([len(recent)]))
+        x_1D = self._represent(torch.from_numpy(recent)[None], torch.tensor([len(recent)]))
         return (x_1D @ self.network.item_embedding.weight[1:].T)[0]
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from adrec.diffusion import Diffusion
-from adrec.model import SAMPLING_SEED
+from adrec.sampler import SEED
 from benchmarks.denoising import summary
 from benchmarks.sampling import Answers
 
@@ -39,7 +39,7 @@ class ExactDenoiser:
         """The scores given what the reverse process left, in `steps` steps; users of one draw share its noise."""
         prior_UV = self.asked[split].draws_KUV[0]
         return Answers(
-            torch.stack([self._drawn(prior_UV, steps, SAMPLING_SEED + draw) for draw in range(draws)]),
+            torch.stack([self._drawn(prior_UV, steps, SEED + draw) for draw in range(draws)]),
             self.asked[split].targets_U,
         )
 

@@ -5,13 +5,14 @@
 The loop is what the released code does at each of T reverse steps: time embeddings and denoiser over every position of
 the padded histories. Here it runs on this project's own layers (fused attention, norm and activation), so the ratio
 is that of the algorithm. The cached sampler runs S = T, 8 and 1 steps; at S = T it is held against the loop. All are
-timed in turn in one process by its CPU time; a ratio is between medians. Weights are random. How many steps a single
+timed in one process by its CPU time; a ratio is between medians. Weights are random. How many steps a single
 request can try at once depends on how much the noise moves the denoiser, so it is timed at a large lambda too.
 Prints a table and writes `benchmarks/results/inference_speed.json`.
 """
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, cast
@@ -24,6 +25,7 @@ from adrec.conditioning import ScaledSum
 from adrec.config import Model
 from adrec.model import ADRec
 from adrec.params import load
+from adrec.sampler import Sampler
 from benchmarks import record
 
 ITEMS = 4731  # as in Amazon Baby
@@ -40,7 +42,7 @@ def loop(model: ADRec, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
     layout, items_M = model.lay_out(items_BL, torch.full_like(lengths_B, items_BL.shape[1]))  # a row for each history
     mask_B1LL = model.padding.over_rows(layout)
     condition_BLD = model.condition(items_M, layout, mask_B1LL)
-    noise_SD = model.draw_noise()
+    noise_SD = Sampler(model).noise_SD
     x_BLD = model.clean(items_BL.roll(-1, 1))
     t_BL = torch.zeros_like(items_BL)
     noisy_BD = noise_SD[0].expand(len(items_BL), -1)
@@ -72,24 +74,20 @@ def compare(model: ADRec, lengths: np.ndarray, max_length: int, scale: float) ->
 
     The loop pads to `max_length`.
     """
-    rounds = 30 if len(lengths) == 1 else 5
+    rounds = 60 if len(lengths) == 1 else 12
     conditioning = cast(ScaledSum, model.conditioning)
     conditioning.scale = scale
     lengths_B = torch.from_numpy(lengths)
     padded_BL, tight_BL = histories(lengths, max_length), histories(lengths, max_length)[:, : lengths.max()]
 
-    def cached() -> Tensor:
-        return model.represent(tight_BL, lengths_B)
+    def cached(steps: int) -> Callable[[], Tensor]:
+        return partial(model.in_steps(steps).prepared(), tight_BL, lengths_B)
 
-    everything = model.diffusion.steps
-    rivals: dict[str, tuple[int, Callable[[], Tensor]]] = {
-        "loop": (everything, lambda: loop(model, padded_BL, lengths_B)),
-        **{str(steps): (steps, cached) for steps in (everything, *FEWER)},
-    }
-    seconds = interleaved(model, rivals, rounds)
-    model.in_steps(everything)
+    rivals: dict[str, Callable[[], Tensor]] = {str(steps): cached(steps) for steps in (model.diffusion.steps, *FEWER)}
+    rivals["loop"] = partial(loop, model.in_steps(model.diffusion.steps), padded_BL, lengths_B)
+    seconds = interleaved(rivals, rounds)
     conditioning.scale = LAMBDA
-    ours_BD, theirs_BD = cached(), loop(model, padded_BL, lengths_B)
+    ours_BD, theirs_BD = (rivals[name]() for name in (str(model.diffusion.steps), "loop"))
     items_DV = model.item_embedding.weight[1:].T
     tops = [(x_BD @ items_DV).topk(TOP).indices for x_BD in (ours_BD, theirs_BD)]
     return {
@@ -102,14 +100,17 @@ def compare(model: ADRec, lengths: np.ndarray, max_length: int, scale: float) ->
     }
 
 
-def interleaved(model: ADRec, rivals: dict[str, tuple[int, Callable[[], Tensor]]], rounds: int) -> dict[str, float]:
-    """Median CPU seconds of each, with the model in its steps, timed in turn after one round that is not counted."""
+def interleaved(rivals: dict[str, Callable[[], Tensor]], rounds: int) -> dict[str, float]:
+    """Median CPU seconds of each, timed in rounds, the first of which is not counted.
+
+    The order within a round is random: each leaves its own in the caches, which the next one may need or not.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in rivals}
+    order = np.random.default_rng(SEED)
     for _ in range(rounds + 1):
-        for name, (steps, run) in rivals.items():
-            model.in_steps(steps)
+        for name in order.permutation(list(rivals)):
             start = time.process_time()
-            run()
+            rivals[name]()
             seconds[name].append(time.process_time() - start)
     return {name: median(values[1:]) for name, values in seconds.items()}
 

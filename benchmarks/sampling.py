@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adrec.metrics import means, overlap
-from adrec.model import SAMPLING_SEED, ADRec
+from adrec.model import ADRec
 from adrec.ranking import blocks, network_scorer, ranks_in
+from adrec.sampler import SEED
 from adrec.sequences import Dataset
 from adrec.splits import Part
 from benchmarks.calibration import calibration, fitted_temperature, probabilities
@@ -62,12 +63,14 @@ def ask(network: ADRec, data: Dataset, max_length: int, split: Part, steps: int,
     histories, targets_U = data.questions(split)
     device = network.item_embedding.weight.device
     draws_KUV = torch.empty(draws, len(targets_U), network.item_embedding.num_embeddings - 1)
-    all_steps, score = len(network.reversal), network_scorer(network.in_steps(steps), max_length, device)
+    all_steps = len(network.reversal)
+    network.in_steps(steps)
     for draw in range(draws):
-        network.sampling_seed = SAMPLING_SEED + draw
+        network.sampling_seed = SEED + draw
+        score = network_scorer(network, max_length, device)
         for users, scores_BV in blocks(score, histories, exclude_history=False):
             draws_KUV[draw, torch.from_numpy(users)] = scores_BV.cpu()
-    network.sampling_seed = SAMPLING_SEED
+    network.sampling_seed = SEED
     network.in_steps(all_steps)
     return Answers(draws_KUV, targets_U)
 

@@ -92,7 +92,7 @@ def fewer_steps(data: Dataset, candidate: Any, evaluate: config.Evaluate) -> dic
     network = candidate.network()
     model = candidate.about["config"]["model"]
     steps = model["reverse_steps"] or model["diffusion_steps"]
-    return reverse_steps.measure(network, _scorer(network, candidate.about), steps, data, evaluate)
+    return reverse_steps.measure(network, lambda network: _scorer(network, candidate.about), steps, data, evaluate)
 
 
 def champion_ranks(folder: Path, data: Dataset, exclude_history: bool) -> np.ndarray:

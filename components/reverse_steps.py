@@ -1,5 +1,6 @@
 """Whether ADRec may answer by fewer reverse steps than it has: `evaluate` measures it, `package` holds the bound."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from adrec.config import Evaluate, Serve
@@ -12,12 +13,14 @@ if TYPE_CHECKING:  # torch stays out of the steps that only read what was measur
 CUTOFF = 20  # items whose agreement is measured
 
 
-def measure(network: "Network", scorer: "Scorer", steps: int, data: Dataset, evaluate: Evaluate) -> dict[str, Any]:
+def measure(
+    network: "Network", scorer: Callable[["Network"], "Scorer"], steps: int, data: Dataset, evaluate: Evaluate
+) -> dict[str, Any]:
     """Metrics at all `steps` and at each fewer of `evaluate.steps`, and how many of the best items stay the same.
 
     Args:
         network: left at the last number of steps.
-        scorer: scores by `network`.
+        scorer: what scores by a network as it is.
         steps: T.
         data: its test targets are ranked.
         evaluate: the protocol.
@@ -28,8 +31,8 @@ def measure(network: "Network", scorer: "Scorer", steps: int, data: Dataset, eva
     questions = data.questions("test")
     found = {}
     for number in (steps, *(fewer for fewer in evaluate.steps if fewer < steps)):
-        network.in_steps(number)
-        found[number] = rank_and_recommend(scorer, *questions, evaluate.exclude_history, CUTOFF)
+        score = scorer(network.in_steps(number))
+        found[number] = rank_and_recommend(score, *questions, evaluate.exclude_history, CUTOFF)
     _, reference_UK = found[steps]
     by_steps = {
         str(number): {"overlap": float(overlap(best_UK, reference_UK).mean()), **means(ranks, evaluate.cutoffs)}

@@ -35,6 +35,13 @@ def test_rows_give_back_what_was_laid_into_them(lengths: list[int], lead: int) -
     assert (rows[:, :lead] == 0).all()
 
 
+@given(st.integers(1, 9), leads)
+def test_a_history_alone_is_laid_out_as_any_other(length: int, lead: int) -> None:
+    alone, of = Layout.alone(length, lead, torch.device("cpu")), Layout.of(np.array([length]), length, lead)
+    for name, value in vars(of).items():
+        assert torch.equal(torch.as_tensor(vars(alone)[name]), torch.as_tensor(value)), name
+
+
 @given(lengths, leads)
 def test_what_is_no_token_keeps_its_background(lengths: list[int], lead: int) -> None:
     layout = Layout.of(np.array(lengths), max(lengths), lead)

@@ -13,6 +13,7 @@ from adrec.fit import Objective
 from adrec.latent import LEVELS
 from adrec.model import ADRec, SASRec
 from adrec.ranking import padded
+from adrec.sampler import Sampler
 from adrec.sequences import Histories
 
 NUM_ITEMS = 40
@@ -84,7 +85,7 @@ def naive_denoising(model: ADRec, history: torch.Tensor) -> torch.Tensor:
     layout, items = model.lay_out(history[None], torch.tensor([len(history)]))
     mask, lead = model.padding.over_rows(layout), model.padding.lead
     condition = model.condition(items, layout, mask)
-    start, *noises = model.draw_noise()
+    start, *noises = Sampler(model).noise_SD
     known = model.clean(torch.cat([torch.zeros(lead, dtype=torch.long), history[1:]]))
     noisy = start[None]
     for step, noise in zip(model.reversal, [*noises, torch.zeros_like(start)], strict=True):

@@ -15,6 +15,7 @@ from adrec.encoder import Block, Encoder
 from adrec.model import NETWORKS, ADRec, SASRec
 from adrec.padding import PADDINGS
 from adrec.ranking import padded
+from adrec.sampler import Sampler
 from adrec.sequences import Histories
 
 NUM_ITEMS = 40
@@ -156,7 +157,7 @@ def padded_answer(network: Network, items_1L: Tensor, name: str) -> Tensor:
     x_1LD = condition(network, items_1L, name)
     if isinstance(network, SASRec):
         return x_1LD[:, -1]
-    start, *noises = network.draw_noise()
+    start, *noises = Sampler(network).noise_SD
     n = int((items_1L > 0).sum())
     known_1L = items_1L.roll(-1, dims=1)
     known_1L[:, : LENGTH - n] = 0  # only tokens have a target; the last one's is unknown

@@ -163,21 +163,27 @@ def train(
     Raises:
         FloatingPointError: training diverges.
     """
+    model, trained, start = warmed_up(recipe, data, seed, watch, cache)
+    if recipe.finetune:
+        trained["finetune"] = learn(stages.finetune_stage(recipe.finetune), data, model, *start, watch)
+    return model, trained
+
+
+def warmed_up(
+    recipe: Recipe, data: Dataset, seed: int, watch: Watch, cache: Path = CACHE
+) -> tuple[config.Model, dict[str, Trained], tuple[dict[str, Tensor], dict[str, dict[str, Tensor]]]]:
+    """As `train` up to stage 3, and the weights and moments that it begins with."""
     first, model = replace(recipe.first, seed=seed), replace(recipe.model, seed=seed)
     trained: dict[str, Trained] = {}
-    weights: dict[str, Tensor] = {}
     if recipe.pretrain:
         trained["pretrain"] = first_stage(recipe.pretrain, data, first, watch, cache)
-        weights = trained["pretrain"].weights
     if not recipe.finetune:
-        return first, trained
-    weights = stages.embeddings_of(weights) if recipe.pretrain else {}
-    moments: dict[str, dict[str, Tensor]] = {}
-    if recipe.warmup:
-        trained["warmup"] = learn(stages.warmup_stage(recipe.warmup), data, model, weights, moments, watch)
-        weights, moments = trained["warmup"].weights, trained["warmup"].moments
-    trained["finetune"] = learn(stages.finetune_stage(recipe.finetune), data, model, weights, moments, watch)
-    return model, trained
+        return first, trained, ({}, {})
+    weights = stages.embeddings_of(trained["pretrain"].weights) if trained else {}
+    if not recipe.warmup:
+        return model, trained, (weights, {})
+    trained["warmup"] = learn(stages.warmup_stage(recipe.warmup), data, model, weights, {}, watch)
+    return model, trained, (trained["warmup"].weights, trained["warmup"].moments)
 
 
 def kept(

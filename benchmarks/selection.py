@@ -1,0 +1,119 @@
+"""Which epoch is tested: by the rule of this protocol, by that of the released code, and at best, in hindsight.
+
+    ADREC_DATA_DIR=… python -m benchmarks.selection [--datasets ml-100k] [--seeds 3]
+
+Fine-tunes the ADRec of `benchmarks.paper_table` without early stopping and tests every evaluated epoch. Runs what
+`benchmarks/results/selection` does not have yet, and may be stopped and started again between runs. Prints a table of
+mean ± standard deviation over seeds, in per cent, and writes it as `benchmarks/results/selection.md`. `--table` trains
+nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from adrec import config, stages
+from adrec.fit import SELECTION_METRIC
+from adrec.output import new_file
+from adrec.params import load
+from adrec.ranking import network_scorer, rank_targets
+from adrec.sequences import Dataset
+from benchmarks import measurement, protocol, record, sweep
+from benchmarks.protocol import Recipe
+from benchmarks.spread import shown
+
+SEEDS = 3
+DATASETS = ("ml-100k",)
+EPOCHS = 100
+PARAMS = Path("params.yaml")
+FOLDER = record.RESULTS / "selection"
+METRICS = ("HR@20", "NDCG@20")
+
+Tried = Sequence[Mapping[str, Any]]  # evaluated epochs in their order: number, validation metrics, test metrics
+Rule = Callable[[Tried], int]  # the index of the one that is tested
+
+
+def without_early_stopping(params: Mapping[str, Any]) -> Recipe:
+    """ADRec as in the paper's table, but for its end."""
+    recipe = protocol.released("adrec-every-epoch", params)
+    return replace(recipe, finetune=recipe.finetune and replace(recipe.finetune, epochs=EPOCHS, patience=EPOCHS))
+
+
+def perform(recipe: Recipe, data: Dataset, seed: int, watch: protocol.Watch, cache: Path) -> dict[str, Any]:
+    """Train, and test after each evaluation; as `protocol.run`."""
+    model, _, start = protocol.warmed_up(recipe, data, seed, watch, cache)
+    stage = stages.finetune_stage(cast(config.Finetune, recipe.finetune))
+    learner = stages.begin(stage, model, len(data.catalogue), *start)
+    tried = []
+    for epoch in stages.train(stage, learner, data, model):
+        watch(stage.name, epoch)
+        if epoch.validation:
+            scorer = network_scorer(learner.network.eval(), model.max_length, learner.device)
+            ranks_U = rank_targets(scorer, *data.questions("test"), exclude_history=False)
+            test = measurement.batch_means(ranks_U, measurement.CUTOFFS)
+            tried.append({"epoch": epoch.number, "validation": epoch.validation, "test": test})
+    return {"metrics": tried[-1]["test"], "tried": tried}
+
+
+def best_ndcg(tried: Tried, patience: int = protocol.STOPPING["patience"]) -> int:
+    """The best validation NDCG@20 before so many evaluations without a better one: this protocol's."""
+    return _latest(tried, patience, (SELECTION_METRIC,))
+
+
+def latest_to_improve_any(tried: Tried, patience: int = protocol.STOPPING["patience"]) -> int:
+    """The last that improved any of the six metrics before so many evaluations without: the released code's."""
+    return _latest(tried, patience, tuple(tried[0]["validation"]))
+
+
+def in_hindsight(tried: Tried) -> int:
+    """The best test NDCG@20 of all: no rule, for it looks at the answers, but more than any rule can reach."""
+    return max(range(len(tried)), key=lambda index: tried[index]["test"]["NDCG@20"])
+
+
+RULES: dict[str, Rule] = {
+    "best validation NDCG@20": best_ndcg,
+    "latest to improve any of six metrics (the code)": latest_to_improve_any,
+    f"none: epoch {EPOCHS}": lambda tried: len(tried) - 1,
+    "best test NDCG@20 (in hindsight)": in_hindsight,
+}
+
+
+def _latest(tried: Tried, patience: int, metrics: Sequence[str]) -> int:
+    """The latest epoch that improved one of `metrics`, until `patience` evaluations improve none."""
+    chosen, best = 0, dict.fromkeys(metrics, float("-inf"))
+    for index, epoch in enumerate(tried):
+        if index - chosen > patience:
+            break
+        if any(epoch["validation"][metric] > best[metric] for metric in metrics):
+            chosen = index
+        best = {metric: max(best[metric], epoch["validation"][metric]) for metric in metrics}
+    return chosen
+
+
+def table(by_seed: Mapping[int, Mapping[str, Any]]) -> str:
+    """What each rule chooses on one dataset, as Markdown."""
+    lines = [f"| tested epoch | number | {' | '.join(METRICS)} |", "|---" * (2 + len(METRICS)) + "|"]
+    for name, rule in RULES.items():
+        chosen = [run["tried"][rule(run["tried"])] for run in by_seed.values()]
+        values = (shown([100 * epoch["test"][metric] for epoch in chosen]) for metric in METRICS)
+        numbers = ", ".join(str(epoch["epoch"]) for epoch in chosen)
+        lines.append(f"| {name} | {numbers} | {' | '.join(values)} |")
+    return "\n".join(lines)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the benchmark."""
+    recipes = [without_early_stopping(load(PARAMS))]
+    options = sweep.command_line(__doc__, recipes, DATASETS, SEEDS).parse_args(words)
+    found = sweep.carry_out(recipes, options, FOLDER, perform)
+    if options.epochs:
+        return  # nothing to compare
+    text = "\n\n".join(f"### {dataset}\n\n{table(by_seed)}" for (dataset, _), by_seed in found.items())
+    print(text)
+    with new_file(record.RESULTS / "selection.md") as unfinished:
+        unfinished.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

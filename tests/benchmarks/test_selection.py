@@ -1,0 +1,42 @@
+"""Which epoch each rule would test."""
+
+import pytest
+
+from benchmarks import selection
+from benchmarks.selection import Tried
+
+
+def tried(*values: tuple[float, float, float]) -> Tried:
+    """Epochs 5, 10, … of these validation NDCG@20, validation HR@20 and test NDCG@20."""
+    return [
+        {"epoch": 5 * number, "validation": {"NDCG@20": ndcg, "HR@20": hit}, "test": {"NDCG@20": test, "HR@20": 0.5}}
+        for number, (ndcg, hit, test) in enumerate(values, 1)
+    ]
+
+
+RISING_HITS = tried((0.3, 0.1, 0.7), (0.2, 0.2, 0.1), (0.1, 0.3, 0.2), (0.1, 0.4, 0.3), (0.4, 0.2, 0.9))
+
+
+@pytest.mark.parametrize(("patience", "ndcg", "any_metric"), [(2, 0, 4), (4, 4, 4), (1, 0, 4)])
+def test_a_rule_sees_an_epoch_only_if_its_patience_lasts(patience: int, ndcg: int, any_metric: int) -> None:
+    assert selection.best_ndcg(RISING_HITS, patience) == ndcg
+    assert selection.latest_to_improve_any(RISING_HITS, patience) == any_metric
+
+
+def test_the_code_tests_a_later_epoch_that_improves_another_metric() -> None:
+    assert selection.latest_to_improve_any(RISING_HITS[:4], 4) == 3
+    assert selection.best_ndcg(RISING_HITS[:4], 4) == 0
+
+
+def test_an_equal_value_is_no_improvement() -> None:
+    assert selection.best_ndcg(tried((0.3, 0.1, 0.1), (0.3, 0.1, 0.2)), 4) == 0
+
+
+def test_hindsight_is_above_every_rule() -> None:
+    values = {name: RISING_HITS[rule(RISING_HITS)]["test"]["NDCG@20"] for name, rule in selection.RULES.items()}
+    assert max(values.values()) == values["best test NDCG@20 (in hindsight)"] == 0.9
+
+
+def test_the_table_names_the_epochs() -> None:
+    rows = selection.table({2025: {"tried": RISING_HITS}, 2026: {"tried": RISING_HITS[:1]}}).splitlines()
+    assert rows[2] == "| best validation NDCG@20 | 25, 5 | 50.00 ± 0.00 (2) | 80.00 ± 14.14 (2) |"

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import polars as pl
 from filelock import FileLock
@@ -198,7 +199,26 @@ def _connect() -> "FeatureStore":
     from feast import FeatureStore
 
     file = "redis.yaml" if os.environ.get(REDIS_VARIABLE) else "feature_store.yaml"
-    return FeatureStore(repo_path=str(REPOSITORY), fs_yaml_file=REPOSITORY / file)
+    feast = FeatureStore(repo_path=str(REPOSITORY), fs_yaml_file=REPOSITORY / file)
+    _tell_readings_apart(feast.registry)
+    return feast
+
+
+def _tell_readings_apart(registry: Any) -> None:
+    """Give each reading of the registry a version of its own.
+
+    Feast keeps what it found in the last reading under its address in memory and its version, which a SQL registry
+    leaves empty; a later one at the same address would then be answered from that of another store or time.
+    """
+    read = registry.proto
+
+    def proto() -> Any:
+        found = read()
+        found.version_id = uuid4().hex
+        return found
+
+    registry.proto = proto
+    registry.refresh()
 
 
 def _definitions(settings: Publish) -> list[Any]:

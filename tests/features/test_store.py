@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from feast.infra.registry import proto_registry_utils
 
 import features
 from adrec.config import Publish
@@ -166,6 +167,16 @@ def test_a_user_past_the_time_to_live_is_unknown_until_the_next_event(folder: Pa
     assert store.history(opened, "young") == ["a"]
     store.append(opened, "old", "b", second(now))
     assert store.history(opened, "old") == ["a", "b"]
+
+
+def test_a_store_is_never_read_by_the_definitions_of_another(
+    folder: Path, settings: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proto_registry_utils, "id", lambda of: 0, raising=False)  # as if all stood at one address
+    now = int(datetime.now(UTC).timestamp())
+    for days, known in ((0, ["a"]), (7, None), (9, ["a"])):
+        store.publish(at_seconds([("ann", "a", now - 8 * 86_400)]), replace(settings, ttl_days=days))
+        assert store.history(store.open_store(), "ann") == known
 
 
 def test_a_stale_row_is_left_out_and_one_of_the_same_time_is_taken(folder: Path, settings: Publish) -> None:

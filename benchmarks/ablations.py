@@ -154,8 +154,8 @@ def table(of_dataset: Mapping[str, Mapping[str, Mapping[str, Values]]]) -> str:
 def steps_table(found: sweep.Figures, dataset: str) -> str:
     """What lambda and the number of reverse steps of the same network do to NDCG@20, and what it is as a denoiser."""
     lines = [
-        "| lambda | NDCG@20 in all steps | in 8 | in 1 | same top 20 in 8 | in 1 | MSE | of answering zero |",
-        "|---" * 8 + "|",
+        "| lambda | seeds | NDCG@20 in all steps | in 8 | in 1 | same top 20 in 8 | in 1 | MSE | of answering zero |",
+        "|---" * 9 + "|",
     ]
     for scale, name in SCALES.items():
         runs = list(found[dataset, name].values())
@@ -166,7 +166,7 @@ def steps_table(found: sweep.Figures, dataset: str) -> str:
             cells += [100 * fmean(run["reverse_steps"][steps][figure] for run in runs) for steps in ("8", "1")]
         errors = [fmean(run["denoising"][key] for run in runs) for key in ("mse", "mse_of_zero")]
         texts = [f"{cell:.2f}" for cell in cells] + [f"{error:.4f}" for error in errors]
-        lines.append(f"| {scale:g} | {' | '.join(texts)} |")
+        lines.append(f"| {scale:g} | {len(runs)} | {' | '.join(texts)} |")
     return "\n".join(lines)
 
 

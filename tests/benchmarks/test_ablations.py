@@ -79,7 +79,7 @@ def test_differences_are_paired_by_seed(found: Figures, titles: dict[str, str]) 
     assert any(line.startswith("| without warm-up |") and "| -2.00 ± 1.41 (2) |" in line for line in lines)
     assert "| lambda = 1 | 25.00 (1) | +1.00 (1) | 12.50 (1) | +0.50 (1) |" in lines
     assert "| without pre-training | not run | not run | not run | not run |" in lines
-    assert "| 1 | 12.50 | 12.50 | 12.50 | 50.00 | 50.00 | 0.6000 | 0.0100 |" in lines
+    assert "| 1 | 1 | 12.50 | 12.50 | 12.50 | 50.00 | 50.00 | 0.6000 | 0.0100 |" in lines
 
 
 def test_tables_values_and_picture_are_written(found: Figures, titles: dict[str, str], tmp_path: Path) -> None:

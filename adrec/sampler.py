@@ -25,7 +25,7 @@ class Sampler:
     """The reverse process of a network as it is now, in evaluation mode: what no history changes is computed here.
 
     Args:
-        network: its weights, its steps (`ADRec.in_steps`) and its device count.
+        network: its weights, its steps (`ADRec.in_steps`) and its device are taken as they are.
         seed: of the noise.
     """
 

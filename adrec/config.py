@@ -98,6 +98,7 @@ class Model(Section):
     positions: Literal["none", "learned"]
     dropout: Probability
     embedding_dropout: Probability
+    initial_std: Rate
     schedule: Literal["truncated_linear", "linear", "cosine", "truncated_cosine", "square_root", "piecewise_linear"]
     diffusion_steps: Annotated[int, Field(ge=1, le=1000)]
     noise: Literal["gaussian", "geodesic"]

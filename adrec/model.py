@@ -7,6 +7,7 @@ histories the vectors whose inner products with the item embeddings rank the cat
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Self, cast
 
 import torch
@@ -28,8 +29,6 @@ from adrec.positions import POSITIONS
 from adrec.sampler import SEED, Sampler
 from adrec.schedule import SCHEDULES
 from adrec.time_embedding import TimeEmbedding
-
-EMBEDDING_STD = 0.1
 
 # Of item numbers [B, L], right-padded with 0, and the lengths [B] of the histories: one vector for each, [B, D].
 Represent = Callable[[Tensor, Tensor], Tensor]
@@ -81,7 +80,7 @@ class SASRec(Network):
         super().__init__(config, num_items)
         self.norm = nn.LayerNorm(config.dimension)
         self.encoder = Encoder(config.encoder_blocks, config.dimension, config.heads, config.dropout)
-        self.apply(_small_normal)
+        self.apply(partial(_normal, std=config.initial_std))
 
     def forward(self, items_M: Tensor, layout: Layout) -> Tensor:
         """Output vectors [R, W, D], each the prediction of the item that follows."""
@@ -113,7 +112,7 @@ class ADRec(Network):
 
     def __init__(self, config: ModelConfig, num_items: int) -> None:
         super().__init__(config, num_items)
-        nn.init.normal_(self.item_embedding.weight, std=EMBEDDING_STD)  # where no stage 1 gives better
+        nn.init.normal_(self.item_embedding.weight, std=config.initial_std)  # where no stage 1 gives better
         self.norm = nn.LayerNorm(config.dimension, eps=1e-12)
         self.encoder = Encoder(config.encoder_blocks, config.dimension, config.heads, config.dropout)
         self.conditioning = CONDITIONINGS[config.conditioning](config)
@@ -201,9 +200,9 @@ class ADRec(Network):
 NETWORKS: dict[str, Callable[[ModelConfig, int], Network]] = {"sasrec": SASRec, "adrec": ADRec}
 
 
-def _small_normal(module: nn.Module) -> None:
+def _normal(module: nn.Module, std: float) -> None:
     if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=EMBEDDING_STD)
+        nn.init.normal_(module.weight, std=std)
     if isinstance(module, nn.Linear):
         nn.init.zeros_(module.bias)
 

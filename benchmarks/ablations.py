@@ -26,6 +26,7 @@ DATASETS = ("ml-100k", "baby")
 PARAMS = Path("params.yaml")
 METRICS = ("HR@20", "NDCG@20")
 BASE = "adrec"
+SMALL = 0.02  # the usual standard deviation of initial weights (BERT's); the released code has 0.1
 SCALES = {0.0: "scale-0", 0.001: BASE, 0.01: "scale-0.01", 0.1: "scale-0.1", 1.0: "scale-1"}  # lambda
 
 # The pieces with which the denoiser has something to do (docs/findings.md).
@@ -57,6 +58,7 @@ def recipes(params: Mapping[str, Any]) -> dict[str, Recipe]:
         "SASRec+, its first stage": protocol.sasrec_plus("sasrec-plus", params),
         "SASRec+, four blocks": protocol.sasrec_plus("sasrec-plus-four-blocks", params, encoder_blocks=4),
         "SASRec, padding seen, no positions": protocol.stage_one("stage-1", params, attention="sink"),
+        **small(base, params),
         "real diffusion": base.varied("real-diffusion", **REAL_DIFFUSION),
     }
 
@@ -97,6 +99,19 @@ def exchanged(base: Recipe) -> dict[str, Recipe]:
         ),
         "T = 8": base.varied("8-steps", diffusion_steps=8),
         "T = 1": base.varied("1-step", diffusion_steps=1),
+    }
+
+
+def small(base: Recipe, params: Mapping[str, Any]) -> dict[str, Recipe]:
+    """Beginning with small weights, in stage 1 and in the item embeddings of the others."""
+    smaller = base.varied("small", initial_std=SMALL)
+    return {
+        "initial weights of 0.02": replace(smaller, first=replace(base.first, initial_std=SMALL)),
+        "the same without pre-training": replace(smaller, name="small-without-pretrain", pretrain=None),
+        "SASRec+, the same": protocol.sasrec_plus("small-sasrec-plus", params, initial_std=SMALL),
+        "SASRec, padding seen, no positions, the same": protocol.stage_one(
+            "small-stage-1", params, attention="sink", initial_std=SMALL
+        ),
     }
 
 

@@ -188,3 +188,10 @@ def test_padding_gets_no_gradient(small: config.Model, histories: Histories) -> 
 def test_the_parameters_are_as_many_as_the_released_code_has(params: dict[str, config.Section]) -> None:
     """1,054,208 on MovieLens-100K: 1,008 items and the padding row, four blocks, time perceptron, one norm."""
     assert sum(p.numel() for p in ADRec(params["model"], 1008).parameters()) == 1_054_208
+
+
+@pytest.mark.parametrize("network", [SASRec, ADRec])
+def test_random_item_embeddings_have_the_standard_deviation_asked_for(network: type, small: config.Model) -> None:
+    for std in (0.02, 0.1):
+        table = build(network, small, initial_std=std).item_embedding.weight
+        assert table.std().item() == pytest.approx(std, rel=0.1)

@@ -107,9 +107,9 @@ def small(base: Recipe, params: Mapping[str, Any]) -> dict[str, Recipe]:
     smaller = base.varied("small", initial_std=SMALL)
     return {
         "initial weights of 0.02": replace(smaller, first=replace(base.first, initial_std=SMALL)),
-        "the same without pre-training": replace(smaller, name="small-without-pretrain", pretrain=None),
-        "SASRec+, the same": protocol.sasrec_plus("small-sasrec-plus", params, initial_std=SMALL),
-        "SASRec, padding seen, no positions, the same": protocol.stage_one(
+        "initial weights of 0.02, without pre-training": replace(smaller, name="small-without-pretrain", pretrain=None),
+        "SASRec+, initial weights of 0.02": protocol.sasrec_plus("small-sasrec-plus", params, initial_std=SMALL),
+        "SASRec, padding seen, no positions, initial 0.02": protocol.stage_one(
             "small-stage-1", params, attention="sink", initial_std=SMALL
         ),
     }

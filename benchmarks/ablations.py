@@ -58,7 +58,7 @@ def recipes(params: Mapping[str, Any]) -> dict[str, Recipe]:
         "SASRec+, its first stage": protocol.sasrec_plus("sasrec-plus", params),
         "SASRec+, four blocks": protocol.sasrec_plus("sasrec-plus-four-blocks", params, encoder_blocks=4),
         "SASRec, padding seen, no positions": protocol.stage_one("stage-1", params, attention="sink"),
-        **small(base, params),
+        **from_small_weights(base, params),
         "real diffusion": base.varied("real-diffusion", **REAL_DIFFUSION),
     }
 
@@ -102,14 +102,15 @@ def exchanged(base: Recipe) -> dict[str, Recipe]:
     }
 
 
-def small(base: Recipe, params: Mapping[str, Any]) -> dict[str, Recipe]:
-    """Beginning with small weights, in stage 1 and in the item embeddings of the others."""
-    smaller = base.varied("small", initial_std=SMALL)
+def from_small_weights(base: Recipe, params: Mapping[str, Any]) -> dict[str, Recipe]:
+    """Stage 1 begun with small weights; and the item embeddings, where there is no stage 1."""
+    title = f"initial weights of {SMALL:g}"
+    whole = replace(base.varied("small", initial_std=SMALL), first=replace(base.first, initial_std=SMALL))
     return {
-        "initial weights of 0.02": replace(smaller, first=replace(base.first, initial_std=SMALL)),
-        "initial weights of 0.02, without pre-training": replace(smaller, name="small-without-pretrain", pretrain=None),
-        "SASRec+, initial weights of 0.02": protocol.sasrec_plus("small-sasrec-plus", params, initial_std=SMALL),
-        "SASRec, padding seen, no positions, initial 0.02": protocol.stage_one(
+        title: whole,
+        f"{title}, without pre-training": replace(whole, name="small-without-pretrain", pretrain=None),
+        f"SASRec+, {title}": protocol.sasrec_plus("small-sasrec-plus", params, initial_std=SMALL),
+        f"SASRec, padding seen, no positions, {title}": protocol.stage_one(
             "small-stage-1", params, attention="sink", initial_std=SMALL
         ),
     }

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Self, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adrec import losses
@@ -187,7 +188,7 @@ class ADRec(Network):
         mixed_RWD = self.conditioning(
             self.condition(batch.items_M, layout, mask_R1WW),
             layout.rows(noisy_MD, clean_RWD),
-            time_TD[layout.rows(t_M if told_M is None else told_M)],
+            F.embedding(layout.rows(t_M if told_M is None else told_M), time_TD),  # indexing's gradient is not repeatable
             mask_R1WW,
         )
         return self.output(layout.tokens(self.denoiser(mixed_RWD, mask_R1WW))).float(), noisy_MD, clean_MD

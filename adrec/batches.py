@@ -1,18 +1,39 @@
 """Training batches: some users' inputs and next-item targets, packed into rows (`adrec.layout`).
 
-Legend: B users, M tokens, user by user.
+Legend: U users in all, B of them in a batch, M tokens, user by user.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from adrec.layout import Layout
+from adrec.layout import CPU, Layout, sent
 from adrec.sequences import Histories
+
+
+@dataclass(frozen=True)
+class Resident:
+    """What training sees of all users, on the device that trains: batches are cut out of it there.
+
+    Attributes:
+        items: item numbers, user by user, oldest first, int32 [interactions].
+        starts_U: where each user begins, int64.
+        lengths: interactions of each user, int64 [U], on the host: it plans the batches.
+    """
+
+    items: Tensor
+    starts_U: Tensor
+    lengths: np.ndarray
+
+    @classmethod
+    def of(cls, histories: Histories, max_length: int, device: torch.device = CPU) -> Self:
+        """Of each user the most recent `max_length` inputs and, shifted by one, their targets."""
+        recent = histories.last(max_length + 1)
+        return cls(torch.from_numpy(recent.items).to(device), sent(recent.offsets[:-1], device), recent.lengths)
 
 
 @dataclass(frozen=True)
@@ -72,19 +93,9 @@ class Batch:
         """This part's [M, ...] of what is drawn for all tokens of the whole batch: so all draw the same."""
         return values[self.part.first : self.part.first + len(self.items_M)]
 
-    def to(self, device: torch.device) -> Self:
-        """The same batch on `device`."""
-        return replace(
-            self,
-            layout=self.layout.to(device),
-            items_M=self.items_M.to(device),
-            targets_M=self.targets_M.to(device),
-        )
-
 
 def shuffled(
-    histories: Histories,
-    max_length: int,
+    histories: Resident,
     batch_size: int,
     random: np.random.Generator,
     *,
@@ -94,18 +105,17 @@ def shuffled(
 ) -> Iterator[Batch]:
     """One epoch: every user with at least two interactions once, `batch_size` users a batch, in random order.
 
-    A user contributes the most recent `max_length` inputs and, shifted by one, their targets. Of `processes` that share
-    each batch, the one numbered `process` gets its part; all must be given equal random generators.
+    Of `processes` that share each batch, the one numbered `process` gets its part; all must be given equal random
+    generators.
     """
-    recent = histories.last(max_length + 1)
-    longest = int(recent.lengths.max(initial=1)) - 1  # wider rows would be no fuller, but attention wants their square
-    users = random.permutation(np.flatnonzero(recent.lengths >= 2))
+    longest = int(histories.lengths.max(initial=1)) - 1  # wider rows would be no fuller, but attention wants the square
+    users = random.permutation(np.flatnonzero(histories.lengths >= 2))
     for start in range(0, len(users), batch_size):
-        yield pack(recent, users[start : start + batch_size], longest, lead, process, processes)
+        yield pack(histories, users[start : start + batch_size], longest, lead, process, processes)
 
 
 def pack(
-    histories: Histories, users: np.ndarray, width: int, lead: int = 0, process: int = 0, processes: int = 1
+    histories: Resident, users: np.ndarray, width: int, lead: int = 0, process: int = 0, processes: int = 1
 ) -> Batch:
     """Lay a process's part of the histories of `users` (indices) into rows of `width` after `lead` padding tokens."""
     before, own, _ = np.split(users, np.array([process, process + 1]) * len(users) // processes)
@@ -114,11 +124,6 @@ def pack(
         before, own, weight = users[:0], users[:1], 0.0
     inputs = histories.lengths - 1
     part = Part(int(inputs[before].sum()), int(inputs[users].sum()), len(users), weight)
-    layout = Layout.of(inputs[own], width, lead)
-    within = layout.spot_M - layout.starts_B[layout.of_M]
-    source = histories.offsets[own][layout.of_M] + within.numpy()
-    return Batch(layout, _numbers(histories.items[source]), _numbers(histories.items[source + 1]), part)
-
-
-def _numbers(items: np.ndarray) -> Tensor:
-    return torch.from_numpy(items.astype(np.int64))
+    layout = Layout.of(inputs[own], width, lead, histories.items.device)
+    source_M = histories.starts_U[sent(own, histories.items.device)][layout.of_M] + layout.within_M
+    return Batch(layout, histories.items[source_M].long(), histories.items[source_M + 1].long(), part)

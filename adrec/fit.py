@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from adrec.batches import Batch, shuffled
+from adrec.batches import Batch, Resident, shuffled
 from adrec.gradients import Combine, total
 from adrec.model import Network
 from adrec.parallel import ALONE, Place, average, share
@@ -118,28 +118,26 @@ def fit(
         FloatingPointError: a loss is not finite, or an epoch leaves weights that are not.
     """
     objective = share(Objective(learner.network, learner.precision), learner.place)
+    resident = Resident.of(histories, max_length, learner.device)
     for number in range(len(learner.log) + 1, epochs + 1):
         for group in learner.optimizer.param_groups:
             group["lr"] = learning_rate * (1 + math.cos(math.pi * (number - 1) / COSINE_HORIZON)) / 2
         learner.network.train()
         steps = []
-        for step, batch in enumerate(_batches(learner, histories, number, max_length, batch_size), 1):
+        for count, batch in enumerate(_batches(learner, resident, number, batch_size), 1):
             # All processes draw the same noise for the whole batch, of which each uses its part (`Batch.own`).
-            torch.manual_seed(derived_seed(learner.seed, learner.name, number, step))
-            steps.append(_step(learner, objective, batch, combine, before_step))
+            torch.manual_seed(derived_seed(learner.seed, learner.name, number, count))
+            steps.append(step(learner, objective, batch, combine, before_step))
         yield Epoch(number, _means(learner, steps, number, learning_rate), None)
 
 
-def _batches(learner: Learner, histories: Histories, epoch: int, max_length: int, batch_size: int) -> Iterator[Batch]:
+def _batches(learner: Learner, histories: Resident, epoch: int, batch_size: int) -> Iterator[Batch]:
     random = np.random.default_rng(derived_seed(learner.seed, learner.name, epoch))
     place, lead = learner.place, learner.network.padding.lead
-    for batch in shuffled(
-        histories, max_length, batch_size, random, lead=lead, process=place.process, processes=place.processes
-    ):
-        yield batch.to(learner.device)
+    return shuffled(histories, batch_size, random, lead=lead, process=place.process, processes=place.processes)
 
 
-def _step(
+def step(
     learner: Learner,
     objective: nn.Module,
     batch: Batch,

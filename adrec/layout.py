@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -37,17 +39,19 @@ class Layout:
     lead: int
 
     @classmethod
-    def of(cls, lengths: np.ndarray, width: int, lead: int) -> Self:
-        """Fill rows of W = `width` positions, after `lead` padding tokens, with histories of `lengths` >= 1."""
+    def of(cls, lengths: np.ndarray, width: int, lead: int, device: torch.device = CPU) -> Self:
+        """Fill rows of W = `width` positions, after `lead` padding tokens, with histories of `lengths` >= 1.
+
+        The rows are filled on the host; what there is of each token follows from it on the device.
+        """
         rows, columns, ordinals = place(lengths, width)
         starts = rows * (lead + width) + lead + columns
-        of = np.repeat(np.arange(len(lengths)), lengths)
-        spots = np.arange(len(of)) + (starts - np.cumsum(lengths) + lengths)[of]
-        segments = np.zeros((rows.max() + 1, lead + width), dtype=np.int64)
-        segments.reshape(-1)[spots] = ordinals[of]
-        lengths_B, starts_B, spot_M, segments_RW, of_M = map(
-            torch.from_numpy, (lengths.astype(np.int64), starts, spots, segments, of)
-        )
+        lengths_B, starts_B, ordinals_B = (sent(values, device) for values in (lengths, starts, ordinals))
+        num_tokens = int(lengths.sum())
+        of_M = torch.repeat_interleave(lengths_B, output_size=num_tokens)
+        spot_M = torch.arange(num_tokens, device=device) + (starts_B - lengths_B.cumsum(0) + lengths_B)[of_M]
+        segments_RW = torch.zeros(rows.max() + 1, lead + width, dtype=torch.int64, device=device)
+        segments_RW.view(-1)[spot_M] = ordinals_B[of_M]
         return cls(lengths_B, starts_B, spot_M, segments_RW, of_M, lead)
 
     @classmethod
@@ -63,16 +67,10 @@ class Layout:
             lead=lead,
         )
 
-    def to(self, device: torch.device) -> Self:
-        """The same plan on `device`."""
-        return type(self)(
-            lengths_B=self.lengths_B.to(device),
-            starts_B=self.starts_B.to(device),
-            spot_M=self.spot_M.to(device),
-            segments_RW=self.segments_RW.to(device),
-            of_M=self.of_M.to(device),
-            lead=self.lead,
-        )
+    @property
+    def within_M(self) -> Tensor:
+        """How many tokens of its history come before each token, int64."""
+        return self.spot_M - self.starts_B[self.of_M]
 
     @property
     def ends_B(self) -> Tensor:
@@ -161,3 +159,9 @@ def place(lengths: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.n
         rows[index], columns[index], ordinals[index] = row, width - free, count + 1
         rows_with_room[free - length].append((row, count + 1))
     return np.array(rows, np.int64), np.array(columns, np.int64), np.array(ordinals, np.int64)
+
+
+def sent(values: np.ndarray, device: torch.device) -> Tensor:
+    """Integers of the host as int64 on `device`; the host does not wait for a GPU to have them."""
+    tensor = torch.from_numpy(values.astype(np.int64))
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

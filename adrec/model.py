@@ -66,7 +66,7 @@ class Network(nn.Module, ABC):
         if len(items_BL) == 1:
             length = int(lengths_B)
             return Layout.alone(length, self.padding.lead, items_BL.device), items_BL[0, :length]
-        layout = Layout.of(lengths_B.cpu().numpy(), items_BL.shape[1], self.padding.lead).to(items_BL.device)
+        layout = Layout.of(lengths_B.cpu().numpy(), items_BL.shape[1], self.padding.lead, items_BL.device)
         return layout, items_BL[torch.arange(items_BL.shape[1], device=items_BL.device) < lengths_B[:, None]]
 
     def placed(self, items_RW: Tensor, layout: Layout) -> Tensor:

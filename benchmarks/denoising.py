@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adrec.batches import Batch, shuffled
+from adrec.batches import Batch, Resident, shuffled
 from adrec.metrics import rank
 from adrec.model import ADRec
 from adrec.sequences import Dataset
@@ -34,12 +34,9 @@ def by_level(network: ADRec, data: Dataset, max_length: int, seed: int) -> dict[
         square of what other noise and being told another index change, as a share of the prediction's; `HR@20`, where
         the catalogue is ranked by closeness to the prediction.
     """
-    batches = [
-        batch.to(network.item_embedding.weight.device)
-        for batch in shuffled(
-            data.histories, max_length, BATCH_SIZE, np.random.default_rng(seed), lead=network.padding.lead
-        )
-    ]
+    resident = Resident.of(data.histories, max_length, network.item_embedding.weight.device)
+    random = np.random.default_rng(seed)
+    batches = list(shuffled(resident, BATCH_SIZE, random, lead=network.padding.lead))
     table_VD = network.clean(torch.arange(1, network.item_embedding.num_embeddings, device=batches[0].items_M.device))
     return {str(t): _figures(network, batches, t, table_VD, seed) for t in indices(network.diffusion.steps)}
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from adrec import config, losses
-from adrec.batches import shuffled
+from adrec.batches import Resident, shuffled
 from adrec.metrics import means, overlap
 from adrec.model import ADRec, Network
 from adrec.ranking import network_scorer, rank_and_recommend
@@ -74,8 +74,8 @@ def denoising(network: ADRec, data: Dataset, model: config.Model, device: torch.
     random = np.random.default_rng(model.seed)
     weight, network.denoising_weight = network.denoising_weight, 1.0
     totals: dict[str, float] = {"mse": 0.0, "mse_of_zero": 0.0}
-    for batch in shuffled(data.histories, model.max_length, BATCH_SIZE, random, lead=network.padding.lead):
-        batch = batch.to(device)
+    resident = Resident.of(data.histories, model.max_length, device)
+    for batch in shuffled(resident, BATCH_SIZE, random, lead=network.padding.lead):
         clean_MD = network.clean(batch.targets_M)
         zero = losses.denoising(torch.zeros_like(clean_MD), clean_MD, batch.shares_M)
         users = len(batch.layout.lengths_B)

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from adrec import config, stages
-from adrec.batches import pack
+from adrec.batches import Resident, pack
 from adrec.fit import Learner, fit
 from adrec.model import ADRec, SASRec
 from adrec.params import load
@@ -83,8 +83,8 @@ def padded_losses(student: Learner, items_BL: torch.Tensor, targets_BL: torch.Te
 def largest_difference(student: Learner, model: config.Model, histories: Histories) -> float:
     """How far, relatively, our losses are from the padded ones with the same weights, noise and no dropout."""
     network = student.network.eval()
-    recent = histories.last(model.max_length + 1)
-    batch = pack(recent, np.arange(len(recent)), model.max_length, network.padding.lead)
+    resident = Resident.of(histories, model.max_length)
+    batch = pack(resident, np.arange(len(histories)), model.max_length, network.padding.lead)
     items_BL, targets_BL = padded.load([history.tolist() for history in histories], model.max_length)
     if isinstance(network, SASRec):
         ours, theirs = network.losses(batch), padded.sasrec_losses(network, items_BL, targets_BL)

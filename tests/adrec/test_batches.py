@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adrec.batches import pack, shuffled
+from adrec.batches import Resident, pack, shuffled
 from adrec.sequences import Histories
 
 
@@ -19,7 +19,7 @@ def histories_of(sizes: list[int]) -> Histories:
 @given(st.lists(st.integers(2, 30), min_size=1, max_size=40))
 def test_every_token_comes_with_its_successor_user_by_user(sizes: list[int]) -> None:
     histories = histories_of(sizes)
-    batch = pack(histories, np.arange(len(sizes)), 64)
+    batch = pack(Resident.of(histories, 64), np.arange(len(sizes)), 64)
     lengths = batch.layout.lengths_B.tolist()
     users = zip(batch.items_M.split(lengths), batch.targets_M.split(lengths), histories, strict=True)
     for items, targets, history in users:
@@ -31,7 +31,7 @@ def test_every_token_comes_with_its_successor_user_by_user(sizes: list[int]) -> 
 
 @given(st.lists(st.integers(2, 30), min_size=1, max_size=20), st.integers(1, 5), st.integers(1, 3))
 def test_the_parts_of_several_processes_are_the_batch_of_one(sizes: list[int], processes: int, stride: int) -> None:
-    histories, users = histories_of(sizes), np.arange(len(sizes))[::-1]
+    histories, users = Resident.of(histories_of(sizes), 64), np.arange(len(sizes))[::-1]
     whole = pack(histories, users, 64)
     parts = [pack(histories, users, 64, process=process, processes=processes) for process in range(processes)]
     counted = [part for part in parts if part.part.weight]
@@ -49,12 +49,12 @@ def test_the_parts_of_several_processes_are_the_batch_of_one(sizes: list[int], p
 
 def test_an_epoch_shows_every_user_once_and_only_the_most_recent_items() -> None:
     histories = histories_of([2, 5, 1, 20, 9])
-    seen = list(shuffled(histories, 6, 2, np.random.default_rng(1)))
+    seen = list(shuffled(Resident.of(histories, 6), 2, np.random.default_rng(1)))
     assert sum(len(batch.items_M) for batch in seen) == 1 + 4 + 6 + 6  # one interaction gives no target
     assert histories.items[-1] in seen[0].targets_M or histories.items[-1] in seen[1].targets_M
 
 
 @pytest.mark.parametrize(("max_length", "width"), [(6, 6), (50, 19)])
 def test_rows_are_as_wide_as_the_longest_history(max_length: int, width: int) -> None:
-    batches = shuffled(histories_of([2, 5, 1, 20, 9]), max_length, 2, np.random.default_rng(1))
+    batches = shuffled(Resident.of(histories_of([2, 5, 1, 20, 9]), max_length), 2, np.random.default_rng(1))
     assert {batch.layout.segments_RW.shape[1] for batch in batches} == {width}

@@ -1,5 +1,7 @@
 """The same code on a GPU."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,9 @@ import pytest
 import torch
 
 from adrec import config, stages
-from adrec.batches import pack
+from adrec.batches import Resident, pack, shuffled
+from adrec.fit import step
+from adrec.padding import PADDINGS
 from adrec.ranking import network_scorer, rank_targets
 from adrec.sequences import Dataset
 
@@ -23,7 +27,8 @@ def test_loss_gradients_and_ranks_are_those_of_the_cpu(tiny: dict[str, config.Se
     for device in ("cpu", "cuda"):
         learner = stages.begin(stage, replace(tiny["model"], device=device), len(data.catalogue), {})
         learner.network.eval()
-        loss = learner.network.losses(pack(data.training, np.arange(20), 64).to(learner.device))["ce"]
+        resident = Resident.of(data.training, 64, learner.device)
+        loss = learner.network.losses(pack(resident, np.arange(20), 64))["ce"]
         loss.backward()
         losses.append(loss.detach().cpu())
         gradients.append(learner.network.item_embedding.weight.grad.cpu())
@@ -49,3 +54,26 @@ def test_the_three_stages_train(tiny: dict[str, config.Section], tiny_dataset: P
         weights, moments = learner.weights(), stages.moments(learner)
         if stage.name == "pretrain":
             weights, moments = stages.embeddings_of(weights), {}
+
+
+@contextmanager
+def nobody_waiting() -> Iterator[None]:
+    """What makes the host wait for the GPU is an error."""
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("attention", PADDINGS)
+def test_the_host_waits_for_no_step(attention: str, tiny: dict[str, config.Section], tiny_dataset: Path) -> None:
+    data = Dataset.read(tiny_dataset)
+    model = replace(tiny["model"], device="cuda", attention=attention)
+    for stage in (stages.pretrain_stage(tiny["pretrain"]), stages.finetune_stage(tiny["finetune"])):
+        learner = stages.begin(stage, model, len(data.catalogue), {})
+        resident = Resident.of(data.training, model.max_length, learner.device)
+        batches = shuffled(resident, 32, np.random.default_rng(0), lead=learner.network.padding.lead)
+        with nobody_waiting():
+            for batch in batches:
+                step(learner, learner.network, batch, stage.combine, stage.before_step)

@@ -1,5 +1,7 @@
 """The networks, against the plainest way to compute the same."""
 
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 import torch
 
 from adrec import config
-from adrec.batches import pack
+from adrec.batches import Resident, pack, shuffled
 from adrec.fit import Objective
 from adrec.latent import LEVELS
 from adrec.model import ADRec, SASRec
@@ -118,7 +120,7 @@ def test_cached_keys_and_values_give_what_the_whole_network_gives(
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_learns(variant: str, small: config.Model, histories: Histories) -> None:
     model = build(ADRec, small, **VARIANTS[variant]).train()
-    batch = pack(histories, np.arange(5), 64, model.padding.lead)
+    batch = pack(Resident.of(histories, 64), np.arange(5), 64, model.padding.lead)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     values = []
     for _ in range(60):
@@ -142,7 +144,7 @@ def test_a_standardised_latent_is_not_moved_by_the_denoising_error(small: config
 
 def test_the_network_may_be_told_another_index(small: config.Model, histories: Histories) -> None:
     model = build(ADRec, small, **VARIANTS["expecting"])
-    batch = pack(histories, np.arange(5), 64, model.padding.lead)
+    batch = pack(Resident.of(histories, 64), np.arange(5), 64, model.padding.lead)
     t, noise = torch.zeros(len(batch.items_M), dtype=torch.long), torch.randn(len(batch.items_M), small.dimension)
     as_it_is, noisy, clean = model.denoise(batch, t, noise)
     torch.testing.assert_close(model.denoise(batch, t, noise, t)[0], as_it_is)
@@ -165,7 +167,7 @@ def test_only_tokens_from_pure_noise_are_ranked_where_levels_say_so(small: confi
 
 def test_training_in_lower_precision_gives_nearly_the_same_loss(small: config.Model, histories: Histories) -> None:
     model = build(ADRec, small)
-    batch = pack(histories, np.arange(5), 64)
+    batch = pack(Resident.of(histories, 64), np.arange(5), 64)
     found = []
     for precision in (torch.float32, torch.bfloat16):
         torch.manual_seed(0)
@@ -176,9 +178,51 @@ def test_training_in_lower_precision_gives_nearly_the_same_loss(small: config.Mo
         assert found[1][name].dtype == torch.float32
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("network", [SASRec, ADRec])
+def test_training_reads_no_value_back_from_the_device(
+    network: type, variant: str, small: config.Model, histories: Histories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that reads a value waits for it. On torch's meta device there are none to read: who tries, fails."""
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: False)  # unknown there
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    meta = torch.device("meta")
+    model = build(network, small, **VARIANTS[variant]).to(meta)
+    batches = list(shuffled(Resident.of(histories, 12, meta), 2, np.random.default_rng(0), lead=model.padding.lead))
+    for batch in batches:
+        sum(model.losses(batch).values()).backward()
+    assert len(batches) == 3
+    assert {parameter.grad.device for parameter in model.parameters() if parameter.grad is not None} == {meta}
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_gradients_are_repeated_bit_for_bit_by_several_threads(
+    variant: str, small: config.Model, two_threads: None
+) -> None:
+    model = build(ADRec, small, **VARIANTS[variant])
+    items = np.random.default_rng(0).integers(1, NUM_ITEMS + 1, size=300 * 13).astype(np.int32)
+    many = Histories(tuple(map(str, range(300))), items, np.zeros(len(items), np.int64), np.arange(301) * 13)
+    batch = pack(Resident.of(many, 12), np.arange(300), 12, model.padding.lead)
+    found = []
+    for _ in range(3):
+        torch.manual_seed(0)
+        model.zero_grad()
+        sum(model.losses(batch).values()).backward()
+        found.append(torch.cat([parameter.grad.flatten() for parameter in model.parameters()]))
+    assert all(torch.equal(again, found[0]) for again in found[1:])
+
+
 def test_padding_gets_no_gradient(small: config.Model, histories: Histories) -> None:
     model = build(ADRec, small).train()
-    sum(model.losses(pack(histories, np.arange(5), 64)).values()).backward()
+    sum(model.losses(pack(Resident.of(histories, 64), np.arange(5), 64)).values()).backward()
     gradient = model.item_embedding.weight.grad
     assert gradient is not None
     assert gradient[0].abs().max() == 0

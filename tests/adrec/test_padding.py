@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from adrec import config
 from adrec.attention import Attention
-from adrec.batches import Batch, pack
+from adrec.batches import Batch, Resident, pack
 from adrec.encoder import Block, Encoder
 from adrec.model import NETWORKS, ADRec, SASRec
 from adrec.padding import PADDINGS
@@ -139,7 +139,8 @@ def test_packed_rows_give_the_losses_and_all_gradients_of_real_padding(
     name: str, attention: str, tiny: dict, histories: Histories, noise: tuple[Tensor, Tensor]
 ) -> None:
     network = build(name, attention, tiny["model"])
-    packed = packed_losses(network, pack(histories, np.arange(len(SIZES)), WIDTH, network.padding.lead), noise)
+    batch = pack(Resident.of(histories, LENGTH), np.arange(len(SIZES)), WIDTH, network.padding.lead)
+    packed = packed_losses(network, batch, noise)
     plain = padded_losses(network, histories, attention, noise)
     assert packed.keys() == plain.keys()
     for loss in packed:

@@ -185,10 +185,11 @@ class ADRec(Network):
         clean_MD = layout.tokens(clean_RWD)
         noisy_MD = self.diffusion.diffuse(clean_MD, t_M, self.noise(clean_MD, noise_MD))
         time_TD = self.time_embedding(torch.arange(self.diffusion.steps, device=t_M.device))
+        told_RW = layout.rows(t_M if told_M is None else told_M)
         mixed_RWD = self.conditioning(
             self.condition(batch.items_M, layout, mask_R1WW),
             layout.rows(noisy_MD, clean_RWD),
-            F.embedding(layout.rows(t_M if told_M is None else told_M), time_TD),  # indexing's gradient is not repeatable
+            F.embedding(told_RW, time_TD),  # its gradient is repeatable on several threads; that of indexing is not
             mask_R1WW,
         )
         return self.output(layout.tokens(self.denoiser(mixed_RWD, mask_R1WW))).float(), noisy_MD, clean_MD

@@ -109,7 +109,7 @@ class Reverse:
             first += done
             tries = width.after(tries, tried_BCD.shape[1], done)
             window = slice(done - 1, done - 1 + min(tries, steps - first))
-            noisy_BCD, tried_BCD = ahead_BAD[:, window], inputs_BAD[:, window]
+            noisy_BCD, tried_BCD = ahead_BAD[:, window], inputs_BAD[:, window].contiguous()  # for faster products
 
     def _ahead(
         self, first: int, noisy_BD: Tensor, clean_BCD: Tensor, beyond: int, noise_SD: Tensor, noise: Noise

@@ -26,7 +26,6 @@ DATASETS = ("ml-100k", "baby")
 PARAMS = Path("params.yaml")
 METRICS = ("HR@20", "NDCG@20")
 BASE = "adrec"
-SMALL = 0.02  # the usual standard deviation of initial weights (BERT's); the released code has 0.1
 SCALES = {0.0: "scale-0", 0.001: BASE, 0.01: "scale-0.01", 0.1: "scale-0.1", 1.0: "scale-1"}  # lambda
 
 # The pieces with which the denoiser has something to do (docs/findings.md).
@@ -103,16 +102,14 @@ def exchanged(base: Recipe) -> dict[str, Recipe]:
 
 
 def from_small_weights(base: Recipe, params: Mapping[str, Any]) -> dict[str, Recipe]:
-    """Stage 1 begun with small weights; and the item embeddings, where there is no stage 1."""
-    title = f"initial weights of {SMALL:g}"
-    whole = replace(base.varied("small", initial_std=SMALL), first=replace(base.first, initial_std=SMALL))
+    """What begins with the usual standard deviation of weights instead of the released code's."""
+    title = f"initial weights of {protocol.SMALL:g}"
+    small, padding_seen = protocol.from_small_weights, protocol.stage_one("stage-1", params, attention="sink")
     return {
-        title: whole,
-        f"{title}, without pre-training": replace(whole, name="small-without-pretrain", pretrain=None),
-        f"SASRec+, {title}": protocol.sasrec_plus("small-sasrec-plus", params, initial_std=SMALL),
-        f"SASRec, padding seen, no positions, {title}": protocol.stage_one(
-            "small-stage-1", params, attention="sink", initial_std=SMALL
-        ),
+        title: small(base, "small-adrec"),
+        f"{title}, without pre-training": small(replace(base, pretrain=None), "small-without-pretrain"),
+        f"SASRec+, {title}": small(protocol.sasrec_plus("sasrec-plus", params), "small-sasrec-plus"),
+        f"SASRec, padding seen, no positions, {title}": small(padding_seen, "small-stage-1"),
     }
 
 

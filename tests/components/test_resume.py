@@ -1,5 +1,6 @@
 """A training step that was killed, and started again, writes the checkpoint that it would have written."""
 
+import math
 import os
 import random
 import re
@@ -120,17 +121,17 @@ def halted(place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch) -> Plac
 
 
 def kill_after(process: subprocess.Popen[str], epoch: int, share: float) -> None:
-    """Kill a step when it has told of `epoch`, or a later one, and a share of an epoch's time has passed since."""
+    """Kill a step when it has told of `epoch`, or a later one, and a share of its quickest epoch's time has passed."""
     assert process.stdout is not None
-    since = time.monotonic()
+    since, quickest = time.monotonic(), math.inf
     for line in process.stdout:
         now = time.monotonic()
+        since, quickest = now, min(quickest, now - since)
         told = re.match(r"\w+: epoch (\d+)/", line)
         if told and int(told[1]) >= epoch:
-            time.sleep(share * (now - since))
+            time.sleep(share * quickest)
             process.kill()
             break
-        since = now
     process.communicate()
     assert process.returncode == -signal.SIGKILL
 

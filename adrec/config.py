@@ -178,6 +178,7 @@ class Evaluate(Section):
     exclude_history: bool
     bootstrap: Positive
     champion: str
+    item_categories: str
     steps: list[Positive]
 
 

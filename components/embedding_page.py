@@ -36,7 +36,7 @@ def section(measured: dict[str, Any], tables: dict[str, np.ndarray], data: Datas
     return {
         "names": {name: TABLES[name] for name in tables},
         "rows": rows(measured, min(tables[winner].shape)),
-        "reading": [spectrum_in_words(measured["geometry"]), probe_in_words(measured.get("cluster_probe"))],
+        "reading": [spectrum_in_words(measured["geometry"]), probe_in_words(measured.get("probe"))],
         "pictures": [
             (
                 "How evenly the directions are used",
@@ -67,10 +67,10 @@ def rows(measured: dict[str, Any], num_directions: int) -> list[tuple[str, str, 
     }
     geometry = measured["geometry"].values()
     found = [(*words, [_text(table[key]) for table in geometry]) for key, words in explained.items()]
-    if "cluster_probe" in measured:
-        probe = measured["cluster_probe"]
-        note = f"F1 of a probe; frequency: {_percent(probe['most_frequent'])}"
-        found.append(("Clusters read", note, [_percent(probe[name]) for name in measured["geometry"]]))
+    if "probe" in measured:
+        kind, read = measured["probe"]["of"], measured["probe"]["read"]
+        note = f"F1 of a probe; frequency: {_percent(read['most_frequent'])}"
+        found.append((f"{kind.capitalize()} read", note, [_percent(read[name]) for name in measured["geometry"]]))
     return found
 
 
@@ -92,10 +92,12 @@ def probe_in_words(probe: dict[str, Any] | None) -> str:
     """What a linear layer reads out of the tables, in one sentence; nothing where there are no labels to read."""
     if probe is None:
         return ""
+    read = probe["read"]
     return (
-        "The demo's items belong to clusters that no model was told: of items that it has not seen, a linear probe "
-        f"reads them with a micro F1 of {_percent(probe['adrec'])} from ADRec's table, {_percent(probe['sasrec'])} "
-        f"from SASRec+'s and {_percent(probe[CONTROL])} from the control."
+        f"{probe['items']:,} items have {probe['of']} that no model was told: of items that it has not seen, a linear "
+        f"probe reads them with a micro F1 of {_percent(read['adrec'])} from ADRec's table, {_percent(read['sasrec'])} "
+        f"from SASRec+'s and {_percent(read[CONTROL])} from the control. Naming the most frequent for every item has "
+        f"{_percent(read['most_frequent'])}."
     )
 
 

@@ -1,13 +1,30 @@
 """What was learned about the items: the embedding tables of the candidates, measured beside a Gaussian control."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from adrec import categories
 from adrec.sequences import Dataset
 
 CONTROL = "gaussian"
+LEAST_ITEMS = 20  # with labels: fewer tell nothing
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What M of the items are, which no model was told.
+
+    Attributes:
+        kind: what they are labels of: `clusters` of the demo world, or `categories` of a file.
+        items_M: indices of these items in the tables, int64.
+        labels_MG: which of them has which label, bool.
+    """
+
+    kind: str
+    items_M: np.ndarray
+    labels_MG: np.ndarray
 
 
 def tables_of(candidates: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -19,23 +36,42 @@ def tables_of(candidates: dict[str, Any]) -> dict[str, np.ndarray]:
     return {CONTROL: gaussian_control(*next(iter(learned.values())).shape), **learned}
 
 
-def measure(tables: dict[str, np.ndarray], data: Dataset) -> dict[str, Any]:
-    """The geometry of every table; and, for the demo world, how well a probe reads the items' clusters from it."""
+def measure(tables: dict[str, np.ndarray], labels: Labels | None) -> dict[str, Any]:
+    """The geometry of every table; and, where labels are known, how well a probe reads them from it."""
     from adrec.geometry import measures
 
     measured: dict[str, Any] = {"geometry": {name: measures(table) for name, table in tables.items()}}
-    if "demo" in data.about:
-        measured["cluster_probe"] = readings(tables, demo_clusters(data))
+    if labels is not None:
+        measured["probe"] = {"of": labels.kind, "items": len(labels.items_M), "read": readings(tables, labels)}
     return measured
 
 
-def readings(tables: dict[str, np.ndarray], labels_NG: np.ndarray) -> dict[str, dict[str, float]]:
+def readings(tables: dict[str, np.ndarray], labels: Labels) -> dict[str, dict[str, float]]:
     """Precision, recall and F1 of the linear probe on each table, after those of the most frequent labels alone."""
     from adrec.probe import most_frequent, probe
 
-    found = {"most_frequent": most_frequent(labels_NG)}
-    found |= {name: probe(table, labels_NG) for name, table in tables.items()}
+    found = {"most_frequent": most_frequent(labels.labels_MG)}
+    found |= {name: probe(table[labels.items_M], labels.labels_MG) for name, table in tables.items()}
     return {name: asdict(reading) for name, reading in found.items()}
+
+
+def labels_of(data: Dataset, file: str) -> Labels | None:
+    """The categories that a file says items have; without a file, the clusters of the demo world; else nothing.
+
+    Raises:
+        FileNotFoundError, ValueError: as `categories.read`; or the file knows too few of the items to probe.
+    """
+    if file:
+        items_M, labels_MG = categories.table(categories.read(file), data.catalogue.items)
+        if len(items_M) < LEAST_ITEMS or not labels_MG.any():
+            raise ValueError(
+                f"evaluate.item_categories: {file} knows {len(items_M)} of the catalogue's {len(data.catalogue)} items, "
+                f"and at least {LEAST_ITEMS}, with a category, are needed. Are its ids those of the interactions?"
+            )
+        return Labels("categories", items_M, labels_MG)
+    if "demo" in data.about:
+        return Labels("clusters", np.arange(len(data.catalogue)), demo_clusters(data))
+    return None
 
 
 def demo_clusters(data: Dataset) -> np.ndarray:

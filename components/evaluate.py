@@ -32,6 +32,7 @@ def run(
     from components import embeddings, evaluation_page
 
     data = Dataset.read(dataset)
+    labels = embeddings.labels_of(data, evaluate.item_categories)
     candidates = {"sasrec": Checkpoint.read(pretrained), "adrec": Checkpoint.read(finetuned)}
     chosen = max(candidates, key=lambda name: validation_value(candidates[name].about))
     ranks = {**baseline_ranks(data, evaluate.exclude_history), **candidate_ranks(data, candidates, evaluate)}
@@ -42,7 +43,7 @@ def run(
     measured = measure(data, ranks, evaluate)
     measured |= {"winner": chosen, "stage": candidates[chosen].about["stage"]}
     tables = embeddings.tables_of(candidates)
-    measured |= embeddings.measure(tables, data)
+    measured |= embeddings.measure(tables, labels)
     measured["reverse_steps"] = fewer_steps(data, candidates["adrec"], evaluate)
     write_model(winner, {"sasrec": pretrained, "adrec": finetuned}[chosen], data)
     with new_file(metrics) as unfinished:

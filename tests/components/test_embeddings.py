@@ -54,8 +54,35 @@ def test_the_clusters_of_the_demo_are_the_groups_that_its_tastes_prefer(tiny_dat
 def test_data_without_known_clusters_are_not_probed(tables: dict[str, np.ndarray], tiny_dataset: Path) -> None:
     data = Dataset.read(tiny_dataset)
     unknown = Dataset(data.catalogue, data.histories, {})
-    assert list(embeddings.measure(tables, unknown)) == ["geometry"]
+    assert embeddings.labels_of(unknown, "") is None
+    assert list(embeddings.measure(tables, None)) == ["geometry"]
     assert embedding_page.probe_in_words(None) == ""
+
+
+def test_categories_of_a_file_are_read_out_instead(
+    metrics: dict, tables: dict[str, np.ndarray], tiny_dataset: Path, tmp_path: Path
+) -> None:
+    data = Dataset.read(tiny_dataset)
+    rows = [f"{item},{'Even' if number % 2 else 'Odd|Few'}" for number, item in enumerate(data.catalogue.items[3:])]
+    (tmp_path / "items.csv").write_text("\n".join(["item_id,categories", *rows, "elsewhere,Even"]))
+    labels = embeddings.labels_of(data, str(tmp_path / "items.csv"))
+    assert labels is not None
+    assert labels.items_M.tolist() == list(range(3, len(data.catalogue)))
+    assert labels.labels_MG.sum(axis=1).tolist() == [1 if number % 2 else 2 for number in range(len(rows))]
+    probe = embeddings.measure(tables, labels)["probe"]
+    assert (probe["of"], probe["items"]) == ("categories", len(rows))
+    shown = embedding_page.rows({**metrics, "probe": probe}, 16)
+    assert [title for title, _, _ in shown if title.endswith("read")] == ["Categories read"]
+    assert f"{len(rows):,} items have categories" in embedding_page.probe_in_words(probe)
+
+
+@pytest.mark.parametrize("rows", ["elsewhere,Even\n" * 30, "{items}"], ids=["other ids", "no category"])
+def test_a_file_that_says_too_little_is_refused(rows: str, tiny_dataset: Path, tmp_path: Path) -> None:
+    data = Dataset.read(tiny_dataset)
+    lines = rows.format(items="".join(f"{item},\n" for item in data.catalogue.items))
+    (tmp_path / "items.csv").write_text(f"item_id,categories\n{lines}")
+    with pytest.raises(ValueError, match=r"evaluate.item_categories: .*items.csv knows \d+ of the catalogue's"):
+        embeddings.labels_of(data, str(tmp_path / "items.csv"))
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,8 @@ def labels_of(data: Dataset, file: str) -> Labels | None:
         items_M, labels_MG = categories.table(categories.read(file), data.catalogue.items)
         if len(items_M) < LEAST_ITEMS or not labels_MG.any():
             raise ValueError(
-                f"evaluate.item_categories: {file} knows {len(items_M)} of the catalogue's {len(data.catalogue)} items, "
-                f"and at least {LEAST_ITEMS}, with a category, are needed. Are its ids those of the interactions?"
+                f"evaluate.item_categories {file} knows {len(items_M)} of the catalogue's {len(data.catalogue)} items; "
+                f"at least {LEAST_ITEMS} are needed, and a category. Are its ids those of the interactions?"
             )
         return Labels("categories", items_M, labels_MG)
     if "demo" in data.about:

@@ -81,7 +81,7 @@ def test_a_file_that_says_too_little_is_refused(rows: str, tiny_dataset: Path, t
     data = Dataset.read(tiny_dataset)
     lines = rows.format(items="".join(f"{item},\n" for item in data.catalogue.items))
     (tmp_path / "items.csv").write_text(f"item_id,categories\n{lines}")
-    with pytest.raises(ValueError, match=r"evaluate.item_categories: .*items.csv knows \d+ of the catalogue's"):
+    with pytest.raises(ValueError, match=r"evaluate.item_categories .*items.csv knows \d+ of the catalogue's"):
         embeddings.labels_of(data, str(tmp_path / "items.csv"))
 
 

@@ -8,6 +8,7 @@ Legend: N items, G categories.
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def read(source: str) -> Categories:
     found: dict[str, set[str]] = {}
     for name, path in files(source, sha256=""):
         try:
-            for item, categories in _rows(_text(path).splitlines()):
+            for item, categories in _rows(_lines(path)):
                 found.setdefault(item, set()).update(filter(None, categories))
         except (ValueError, csv.Error) as error:
             raise ValueError(f"{name}: {error}") from None
@@ -58,12 +59,13 @@ def table(categories: Mapping[str, Iterable[str]], items: tuple[str, ...]) -> tu
     return known_M, labels_MG
 
 
-def _text(path: Path) -> str:
+def _lines(path: Path) -> list[str]:
     content = path.read_bytes()
     try:
-        return content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return content.decode("latin-1")  # as `u.item` is
+        text = content.decode("latin-1")  # as `u.item` is
+    return list(StringIO(text, newline=None))  # `splitlines` would break at characters that titles have
 
 
 def _rows(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
@@ -88,7 +90,8 @@ def _of_csv(lines: list[str], item: str, categories: str) -> Iterator[tuple[str,
 
 def _of_flags(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
     for number, line in enumerate(lines, start=1):
-        item, *flags = (fields := line.split(SEPARATOR))[:1] + fields[FLAGS_FROM:]
+        fields = line.rstrip("\n").split(SEPARATOR)
+        item, flags = fields[0], fields[FLAGS_FROM:]
         if len(flags) != len(GENRES) or not set(flags) <= {"0", "1"}:
             raise ValueError(f"line {number} does not end in {len(GENRES)} flags of 0 or 1")
         yield item, [genre for genre, flag in zip(GENRES, flags, strict=True) if flag == "1"]

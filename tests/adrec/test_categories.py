@@ -24,6 +24,7 @@ def written(folder: Path, text: str, encoding: str = "utf-8") -> str:
         '\ufeffcategories,item_id\n"War|Drama",a\n,b\n',
         "movieId,title,genres\na,One (1995),War|Drama\nb,Two,\n",
         "item_id,categories\na,War\na,Drama\nb,\n",
+        'item_id,categories,title\r\na,War|Drama,"Two\r\nlines"\r\nb,,One\u2028line\r\n',
     ],
 )
 def test_csv_is_read_by_the_names_of_its_columns(text: str, tmp_path: Path) -> None:
@@ -31,7 +32,7 @@ def test_csv_is_read_by_the_names_of_its_columns(text: str, tmp_path: Path) -> N
 
 
 def test_the_flags_of_movielens_are_genres(tmp_path: Path) -> None:
-    found = categories.read(written(tmp_path, U_ITEM.replace("Toy", "Toÿ"), "latin-1"))
+    found = categories.read(written(tmp_path, U_ITEM.replace("Toy", "T\x85ÿ"), "latin-1"))
     assert found == {"1": {"Animation", "Children's", "Comedy"}}
 
 
@@ -43,6 +44,7 @@ def test_the_flags_of_movielens_are_genres(tmp_path: Path) -> None:
         (U_ITEM + U_ITEM.replace("|1|", "|yes|"), "line 2 does not end in 19 flags of 0 or 1"),
         (U_ITEM + "2|Golden\n", "line 2 does not end in 19 flags"),
         ("", "the file is empty"),
+        ("\ufeff", "neither a CSV file"),
     ],
 )
 def test_what_is_no_such_file_is_named(text: str, told: str, tmp_path: Path) -> None:

@@ -82,6 +82,8 @@ def main() -> None:
     arguments = parser.parse_args()
     params = load(arguments.params)
     if arguments.folder:
+        if arguments.folder.exists():
+            parser.error(f"the folder {arguments.folder} exists; name a new one")
         arguments.folder.mkdir(parents=True)
         measured = run(arguments.source, params, arguments.folder)
     else:

@@ -3,7 +3,7 @@
 The file is CSV with a header, `item_id,categories` or as MovieLens' `movies.csv` (`movieId,title,genres`), the
 categories of an item separated by `|`; or MovieLens-100K's `u.item`, with a flag for each genre.
 
-Legend: N items, G categories.
+Legend: M items whose categories are known, G categories.
 """
 
 import csv

@@ -63,9 +63,14 @@ class Journal(cache.LocalCache):
         return (name, self.steps[name]) if name and self.steps[name].state == "running" else None
 
     @property
+    def unfinished(self) -> tuple[str, Step] | None:
+        """The first step that began and did not end: kfp goes on with steps that do not need one that failed."""
+        return next((item for item in self.steps.items() if item[1].state == "running"), None)
+
+    @property
     def reason(self) -> str:
-        """Why the running step failed."""
-        return self.current[1].reason if self.current else ""
+        """Why the unfinished step failed."""
+        return self.unfinished[1].reason if self.unfinished else ""
 
     def compute_key(self, component_name: str, *args: Any, **kwargs: Any) -> str:
         """A step is about to start."""

@@ -56,7 +56,7 @@ class Progress:
 
     def end(self, journal: Journal, reason: str, log: Path) -> None:
         """Say why the run ended before its time, and where more is to be read."""
-        name = journal.current[0] if journal.current else "the pipeline"
+        name = journal.unfinished[0] if journal.unfinished else "the pipeline"
         self._say(f"[red]✗[/] {name}: {escape(reason)}")
         self._say(f"  log: {log}")
 

@@ -62,7 +62,11 @@ def labels_of(data: Dataset, file: str) -> Labels | None:
         FileNotFoundError, ValueError: as `categories.read`; or the file knows too few of the items to probe.
     """
     if file:
-        items_M, labels_MG = categories.table(categories.read(file), data.catalogue.items)
+        try:
+            known = categories.read(file)
+        except (FileNotFoundError, ValueError) as error:
+            raise type(error)(f"evaluate.item_categories: {error}") from None
+        items_M, labels_MG = categories.table(known, data.catalogue.items)
         if len(items_M) < LEAST_ITEMS or not labels_MG.any():
             raise ValueError(
                 f"evaluate.item_categories {file} knows {len(items_M)} of the catalogue's {len(data.catalogue)} items; "

@@ -76,6 +76,11 @@ def test_categories_of_a_file_are_read_out_instead(
     assert f"{len(rows):,} items have categories" in embedding_page.probe_in_words(probe)
 
 
+def test_a_file_that_is_not_there_is_named_with_its_parameter(tiny_dataset: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="evaluate.item_categories: the source nowhere does not exist"):
+        embeddings.labels_of(Dataset.read(tiny_dataset), "nowhere")
+
+
 @pytest.mark.parametrize("rows", ["elsewhere,Even\n" * 30, "{items}"], ids=["other ids", "no category"])
 def test_a_file_that_says_too_little_is_refused(rows: str, tiny_dataset: Path, tmp_path: Path) -> None:
     data = Dataset.read(tiny_dataset)

@@ -77,7 +77,7 @@ def test_categories_of_a_file_are_read_out_instead(
 
 
 def test_a_file_that_is_not_there_is_named_with_its_parameter(tiny_dataset: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="evaluate.item_categories: the source nowhere does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"evaluate\.item_categories: the source nowhere does not exist"):
         embeddings.labels_of(Dataset.read(tiny_dataset), "nowhere")
 
 

@@ -26,6 +26,7 @@ DATASETS = ("ml-100k", "baby")
 PARAMS = Path("params.yaml")
 METRICS = ("HR@20", "NDCG@20")
 BASE = "adrec"
+SMALL = 0.02  # the usual standard deviation of initial weights (BERT's); the released code has 0.1
 SCALES = {0.0: "scale-0", 0.001: BASE, 0.01: "scale-0.01", 0.1: "scale-0.1", 1.0: "scale-1"}  # lambda
 
 # The pieces with which the denoiser has something to do (docs/findings.md).
@@ -103,14 +104,19 @@ def exchanged(base: Recipe) -> dict[str, Recipe]:
 
 def from_small_weights(base: Recipe, params: Mapping[str, Any]) -> dict[str, Recipe]:
     """What begins with the usual standard deviation of weights instead of the released code's."""
-    title = f"initial weights of {protocol.SMALL:g}"
-    small, padding_seen = protocol.from_small_weights, protocol.stage_one("stage-1", params, attention="sink")
+    title = f"initial weights of {SMALL:g}"
     return {
-        title: small(base, "small-adrec"),
-        f"{title}, without pre-training": small(replace(base, pretrain=None), "small-without-pretrain"),
-        f"SASRec+, {title}": small(protocol.sasrec_plus("sasrec-plus", params), "small-sasrec-plus"),
-        f"SASRec, padding seen, no positions, {title}": small(padding_seen, "small-stage-1"),
+        title: small(base),
+        f"{title}, without pre-training": small(replace(base, name="without-pretrain", pretrain=None)),
+        f"SASRec+, {title}": small(protocol.sasrec_plus("sasrec-plus", params)),
+        f"SASRec, padding seen, no positions, {title}": small(protocol.stage_one("stage-1", params, attention="sink")),
     }
+
+
+def small(recipe: Recipe) -> Recipe:
+    """The recipe begun with small weights in stage 1; and with small item embeddings, where there is no stage 1."""
+    first, model = (replace(each, initial_std=SMALL) for each in (recipe.first, recipe.model))
+    return replace(recipe, name=f"small-{recipe.name}", first=first, model=model)
 
 
 def combined(base: Recipe, gradients: Literal["sum", "mean", "pcgrad"]) -> Recipe:

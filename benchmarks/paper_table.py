@@ -18,7 +18,7 @@ from typing import Any
 
 from adrec.output import new_file
 from adrec.params import load
-from benchmarks import datasets, protocol, sweep
+from benchmarks import ablations, datasets, protocol, sweep
 from benchmarks.protocol import Recipe
 from benchmarks.record import RESULTS
 from benchmarks.spread import deviation, shown
@@ -71,8 +71,7 @@ class Cell:
 def recipes(params: Mapping[str, Any]) -> list[Recipe]:
     """The rows of the table within a dataset."""
     adrec, sasrec_plus = protocol.released("adrec", params), protocol.sasrec_plus("sasrec-plus", params)
-    small = (protocol.from_small_weights(recipe, f"small-{recipe.name}") for recipe in (adrec, sasrec_plus))
-    return [adrec, sasrec_plus, *small]
+    return [adrec, sasrec_plus, ablations.small(adrec), ablations.small(sasrec_plus)]
 
 
 def cells(found: sweep.Figures) -> dict[tuple[str, str], dict[str, Cell]]:

@@ -24,7 +24,6 @@ PRECISION = "bfloat16"  # of the products; the ablations tell what float32 gives
 OPTIMISATION: dict[str, Any] = {"batch_size": 512, "learning_rate": 1e-3, "weight_decay": 1e-5}
 STOPPING: dict[str, Any] = {"epochs": 200, "evaluate_every": 5, "patience": 4}
 CACHE = Path("artifacts/protocol")
-SMALL = 0.02  # the usual standard deviation of initial weights (BERT's); the released code has 0.1
 
 # Options of the model that came after the first results, at the values that say what those were made with.
 SINCE: dict[str, Any] = {"estimate": "direct", "reverse_steps": 0, "initial_std": 0.1}
@@ -130,12 +129,6 @@ def released(name: str, params: Mapping[str, Any]) -> Recipe:
 def frozen(recipe: Recipe, freeze: Literal["exact", "decay"]) -> Recipe:
     """The recipe with another way to freeze the item embeddings during warm-up."""
     return replace(recipe, warmup=recipe.warmup and replace(recipe.warmup, freeze=freeze))
-
-
-def from_small_weights(recipe: Recipe, name: str) -> Recipe:
-    """The recipe begun with small weights in stage 1; and with small item embeddings, where there is no stage 1."""
-    first, model = (replace(each, initial_std=SMALL) for each in (recipe.first, recipe.model))
-    return replace(recipe, name=name, first=first, model=model)
 
 
 def shortened(recipe: Recipe, epochs: int) -> Recipe:

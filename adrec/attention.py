@@ -13,6 +13,7 @@ from adrec.bare import linear
 from adrec.dropout import Dropout
 from adrec.layout import Layout
 
+KeysValues = tuple[Tensor, Tensor]
 Step = Callable[[Tensor], Tensor]  # from C candidates for each history's last position, [B, C, D], to their outputs
 
 
@@ -36,12 +37,16 @@ class Attention(nn.Module):
             seen_BLD: what answers.
             mask_B1LL: true where the row's position may see the column's, or what is added to the logits.
         """
-        attended_BHLE = self._attend(
-            self._split(self.query(x_BLD)),
-            self._split(self.key(seen_BLD)),
-            self._split(self.value(seen_BLD)),
-            mask_B1LL,
-        )
+        return self.gather(x_BLD, self.keys_values(seen_BLD), mask_B1LL)
+
+    def keys_values(self, seen_BLD: Tensor) -> KeysValues:
+        """Of what answers, the keys and the values, both [B, L, D]."""
+        return self.key(seen_BLD), self.value(seen_BLD)
+
+    def gather(self, x_BLD: Tensor, keys_values: KeysValues, mask_B1LL: Tensor) -> Tensor:
+        """`forward`, where the keys and values of what answers are known."""
+        query_BHLE, key_BHLE, value_BHLE = (self._split(part) for part in (self.query(x_BLD), *keys_values))
+        attended_BHLE = self._attend(query_BHLE, key_BHLE, value_BHLE, mask_B1LL)
         return self.output(attended_BHLE.transpose(1, 2).flatten(2))
 
     def _attend(self, query_BHLE: Tensor, key_BHLE: Tensor, value_BHLE: Tensor, mask_B1LL: Tensor) -> Tensor:
@@ -60,30 +65,29 @@ class Attention(nn.Module):
             logits_BHLL += mask_B1LL
         return self.dropout(logits_BHLL.softmax(dim=-1)) @ value_BHLE
 
-    def after(self, x_RWD: Tensor, layout: Layout, bias_B1CL: Tensor) -> Step:
+    def after(self, keys_values: KeysValues, layout: Layout, bias_B1CL: Tensor) -> Step:
         """Self-attention at the last position of histories that do not change before it.
 
         Args:
-            x_RWD: what attends, laid out in rows; what stands at a last position is not used.
+            keys_values: of what attends, laid out in rows; what stands at a last position is not used.
             layout: of the rows.
             bias_B1CL: added to the logits of up to C candidates for the last position; see `among`.
         """
-        dimension, output = self.query.in_features, linear(self.output)
-        parts = (self.query, self.key, self.value)
+        output = linear(self.output)
+        parts = (self.query, self.key, self.value)  # one product is faster than three
         weight_3DD, bias_3D = torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts])
-        kept_RW2D = F.linear(x_RWD, weight_3DD[dimension:], bias_3D[dimension:])
-        before_2BHLE = self._parts(layout.histories(kept_RW2D)[:, :-1])
-        before, candidates = before_2BHLE.shape[3], bias_B1CL.shape[2]
-        keys_values_2BHLE = F.pad(before_2BHLE, (0, 0, 0, candidates))
-        keys_BHLE, values_BHLE = keys_values_2BHLE
+        before, room = layout.longest + layout.lead - 1, bias_B1CL.shape[2]
+        keys_BHLE, values_BHLE = (
+            F.pad(self._split(layout.histories(part_RWD)[:, :-1]), (0, 0, 0, room)) for part_RWD in keys_values
+        )
 
         def step(x_BCD: Tensor) -> Tensor:
             asking = x_BCD.shape[1]
             seen = before + asking
-            projected_3BHCE = self._parts(F.linear(x_BCD, weight_3DD, bias_3D))  # one product is faster than three
-            keys_values_2BHLE[:, :, :, before:seen] = projected_3BHCE[1:]
+            query_BHCE, key_BHCE, value_BHCE = map(self._split, F.linear(x_BCD, weight_3DD, bias_3D).chunk(3, dim=2))
+            keys_BHLE[:, :, before:seen], values_BHLE[:, :, before:seen] = key_BHCE, value_BHCE
             attended_BHCE = F.scaled_dot_product_attention(
-                query=projected_3BHCE[0],
+                query=query_BHCE,
                 key=keys_BHLE[:, :, :seen],
                 value=values_BHLE[:, :, :seen],
                 attn_mask=bias_B1CL[:, :, :asking, :seen],
@@ -104,12 +108,6 @@ class Attention(nn.Module):
             return output(attended_BHCE.transpose(1, 2).flatten(2))
 
         return step
-
-    def _parts(self, x_BLPD: Tensor) -> Tensor:
-        """P projections side by side, [B, L, P D], by head, [P, B, H, L, E]."""
-        dimension = self.query.in_features
-        parts = x_BLPD.shape[2] // dimension
-        return x_BLPD.view(*x_BLPD.shape[:2], parts, self.heads, dimension // self.heads).permute(2, 0, 3, 1, 4)
 
     def _split(self, x_BLD: Tensor) -> Tensor:
         return x_BLD.view(*x_BLD.shape[:2], self.heads, -1).transpose(1, 2)

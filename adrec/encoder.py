@@ -9,7 +9,7 @@ from typing import cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adrec.attention import Attention, Step, among
+from adrec.attention import Attention, KeysValues, Step, among
 from adrec.bare import layer_norm, linear
 from adrec.dropout import Dropout
 from adrec.layout import Layout
@@ -31,13 +31,17 @@ class Block(nn.Module):
 
     def forward(self, x_BLD: Tensor, mask_B1LL: Tensor) -> Tensor:
         """Transform whole sequences; the mask is that of `Attention.forward`."""
-        x_BLD = self.attention_norm(x_BLD + self.dropout(self.attention(x_BLD, x_BLD, mask_B1LL)))
+        return self.given(x_BLD, self.attention.keys_values(x_BLD), mask_B1LL)
+
+    def given(self, x_BLD: Tensor, keys_values: KeysValues, mask_B1LL: Tensor) -> Tensor:
+        """`forward`, where the attention's keys and values are known."""
+        x_BLD = self.attention_norm(x_BLD + self.dropout(self.attention.gather(x_BLD, keys_values, mask_B1LL)))
         hidden = self.dropout(F.gelu(self.widen(x_BLD), approximate="tanh"))
         return self.feed_forward_norm(x_BLD + self.dropout(self.narrow(hidden)))
 
-    def after(self, x_RWD: Tensor, layout: Layout, bias_B1CL: Tensor) -> Step:
+    def after(self, keys_values: KeysValues, layout: Layout, bias_B1CL: Tensor) -> Step:
         """`forward` at the last position, without its dropout; the arguments are those of `Attention.after`."""
-        attend = self.attention.after(x_RWD, layout, bias_B1CL)
+        attend = self.attention.after(keys_values, layout, bias_B1CL)
         widen, narrow = linear(self.widen), linear(self.narrow)
         attention_norm, feed_forward_norm = layer_norm(self.attention_norm), layer_norm(self.feed_forward_norm)
 
@@ -79,7 +83,8 @@ class Encoder(nn.Module):
         """
         steps, bias_B1CL = [], among(bias_B11L, candidates)
         for block in self._stack:
-            steps.append(block.after(x_RWD, layout, bias_B1CL))
+            keys_values = block.attention.keys_values(x_RWD)
+            steps.append(block.after(keys_values, layout, bias_B1CL))
             if block is not self._stack[-1]:
-                x_RWD = block(x_RWD, mask_R1WW)
+                x_RWD = block.given(x_RWD, keys_values, mask_R1WW)
         return lambda x_BCD: reduce(lambda x_BCD, step: step(x_BCD), steps, x_BCD)

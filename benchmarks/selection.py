@@ -2,7 +2,8 @@
 
     ADREC_DATA_DIR=… python -m benchmarks.selection [--datasets ml-100k] [--seeds 3]
 
-Fine-tunes the ADRec of `benchmarks.paper_table` without early stopping and tests every evaluated epoch. Runs what
+Fine-tunes the ADRec of `benchmarks.paper_table`, and with the changes that `benchmarks.ablations` found to help on
+ML-100K, each alone and together, without early stopping, and tests every evaluated epoch. Runs what
 `benchmarks/results/selection` does not have yet, and may be stopped and started again between runs. Prints a table of
 mean ± standard deviation over seeds, in per cent, and writes it as `benchmarks/results/selection.md`. `--table` trains
 nothing.
@@ -19,7 +20,7 @@ from adrec.output import new_file
 from adrec.params import load
 from adrec.ranking import network_scorer, rank_targets
 from adrec.sequences import Dataset
-from benchmarks import measurement, protocol, record, sweep
+from benchmarks import ablations, measurement, protocol, record, sweep
 from benchmarks.protocol import Recipe
 from benchmarks.spread import shown
 
@@ -34,10 +35,24 @@ Tried = Sequence[Mapping[str, Any]]  # evaluated epochs in their order: number, 
 Rule = Callable[[Tried], int]  # the index of the one that is tested
 
 
-def without_early_stopping(params: Mapping[str, Any]) -> Recipe:
-    """ADRec as in the paper's table, but for its end."""
-    recipe = protocol.released("adrec-every-epoch", params)
-    return replace(recipe, finetune=recipe.finetune and replace(recipe.finetune, epochs=EPOCHS, patience=EPOCHS))
+def recipes(params: Mapping[str, Any]) -> dict[str, Recipe]:
+    """ADRec as in the paper's table, but for its end, and with what helps, each beside what its row is called."""
+    adrec = without_early_stopping(protocol.released("adrec", params))
+    no_positions = replace(adrec, name="no-positions-in-stage-1-every-epoch", first=adrec.model)
+    together = replace(ablations.small(no_positions), name="all-three-every-epoch", warmup=None)
+    return {
+        "ADRec": adrec,
+        "stage 1 without positions": no_positions,
+        "initial weights of 0.02": ablations.small(adrec),
+        "without warm-up": replace(adrec, name="without-warmup-every-epoch", warmup=None),
+        "all three": together,
+    }
+
+
+def without_early_stopping(recipe: Recipe) -> Recipe:
+    """The recipe with all its epochs in stage 3, each evaluated one to be tested."""
+    finetune = recipe.finetune and replace(recipe.finetune, epochs=EPOCHS, patience=EPOCHS)
+    return replace(recipe, name=f"{recipe.name}-every-epoch", finetune=finetune)
 
 
 def perform(recipe: Recipe, data: Dataset, seed: int, watch: protocol.Watch, cache: Path) -> dict[str, Any]:
@@ -91,25 +106,31 @@ def _latest(tried: Tried, patience: int, metrics: Sequence[str]) -> int:
     return chosen
 
 
-def table(by_seed: Mapping[int, Mapping[str, Any]]) -> str:
-    """What each rule chooses on one dataset, as Markdown."""
-    lines = [f"| tested epoch | number | {' | '.join(METRICS)} |", "|---" * (2 + len(METRICS)) + "|"]
-    for name, rule in RULES.items():
-        chosen = [run["tried"][rule(run["tried"])] for run in by_seed.values()]
-        values = (shown([100 * epoch["test"][metric] for epoch in chosen]) for metric in METRICS)
-        numbers = ", ".join(str(epoch["epoch"]) for epoch in chosen)
-        lines.append(f"| {name} | {numbers} | {' | '.join(values)} |")
+def table(found: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> str:
+    """What each rule chooses on one dataset, of each recipe by its title and of each seed, as Markdown."""
+    lines = [f"| recipe | tested epoch | number | {' | '.join(METRICS)} |", "|---" * (3 + len(METRICS)) + "|"]
+    for title, by_seed in found.items():
+        for name, rule in RULES.items():
+            chosen = [run["tried"][rule(run["tried"])] for run in by_seed.values()]
+            values = (shown([100 * epoch["test"][metric] for epoch in chosen]) for metric in METRICS)
+            numbers = ", ".join(str(epoch["epoch"]) for epoch in chosen)
+            lines.append(f"| {title} | {name} | {numbers} | {' | '.join(values)} |")
     return "\n".join(lines)
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
-    recipes = [without_early_stopping(load(PARAMS))]
-    options = sweep.command_line(__doc__, recipes, DATASETS, SEEDS).parse_args(words)
-    found = sweep.carry_out(recipes, options, FOLDER, perform)
+    tried = recipes(load(PARAMS))
+    chosen = list(tried.values())
+    options = sweep.command_line(__doc__, chosen, DATASETS, SEEDS).parse_args(words)
+    found = sweep.carry_out(chosen, options, FOLDER, perform)
     if options.epochs:
         return  # nothing to compare
-    text = "\n\n".join(f"### {dataset}\n\n{table(by_seed)}" for (dataset, _), by_seed in found.items())
+    tables = (
+        f"### {dataset}\n\n{table({title: found[dataset, recipe.name] for title, recipe in tried.items()})}"
+        for dataset in options.datasets
+    )
+    text = "\n\n".join(tables)
     print(text)
     with new_file(record.RESULTS / "selection.md") as unfinished:
         unfinished.write_text(text + "\n")

@@ -23,7 +23,8 @@ CMD ["bentoml", "serve", "/bento", "--port", "3000"]
 
 # Every step of the training pipeline.
 FROM base AS train
-RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -rf /var/lib/apt/lists/*
+# g++ is for model.compile.
+RUN apt-get update && apt-get install --yes --no-install-recommends g++ git && rm -rf /var/lib/apt/lists/*
 COPY pyproject.toml README.md ./
 COPY adrec adrec
 COPY components components

@@ -102,28 +102,35 @@ def shuffled(
     lead: int = 0,
     process: int = 0,
     processes: int = 1,
+    multiple: int = 1,
 ) -> Iterator[Batch]:
     """One epoch: every user with at least two interactions once, `batch_size` users a batch, in random order.
 
     Of `processes` that share each batch, the one numbered `process` gets its part; all must be given equal random
-    generators.
+    generators. A batch has a `multiple` of rows.
     """
     longest = int(histories.lengths.max(initial=1)) - 1  # wider rows would be no fuller, but attention wants the square
     users = random.permutation(np.flatnonzero(histories.lengths >= 2))
     for start in range(0, len(users), batch_size):
-        yield pack(histories, users[start : start + batch_size], longest, lead, process, processes)
+        yield pack(histories, users[start : start + batch_size], longest, lead, process, processes, multiple)
 
 
 def pack(
-    histories: Resident, users: np.ndarray, width: int, lead: int = 0, process: int = 0, processes: int = 1
+    histories: Resident,
+    users: np.ndarray,
+    width: int,
+    lead: int = 0,
+    process: int = 0,
+    processes: int = 1,
+    multiple: int = 1,
 ) -> Batch:
-    """Lay a process's part of the histories of `users` (indices) into rows of `width` after `lead` padding tokens."""
+    """Lay a process's part of the histories of `users` (indices) into rows, as `Layout.of`."""
     before, own, _ = np.split(users, np.array([process, process + 1]) * len(users) // processes)
     weight = float(processes)
     if not len(own):
         before, own, weight = users[:0], users[:1], 0.0
     inputs = histories.lengths - 1
     part = Part(int(inputs[before].sum()), int(inputs[users].sum()), len(users), weight)
-    layout = Layout.of(inputs[own], width, lead, histories.items.device)
+    layout = Layout.of(inputs[own], width, lead, histories.items.device, multiple)
     source_M = histories.starts_U[sent(own, histories.items.device)][layout.of_M] + layout.within_M
     return Batch(layout, histories.items[source_M].long(), histories.items[source_M + 1].long(), part)

@@ -112,6 +112,7 @@ class Model(Section):
     reverse_steps: NonNegative
     denoising_weight: Decay
     precision: Literal["float32", "bfloat16"]
+    compile: bool
     device: Literal["auto", "cpu", "cuda"]
     seed: NonNegative
 

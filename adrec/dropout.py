@@ -29,7 +29,7 @@ class Dropout(nn.Module):
     def _mask(self, x: Tensor) -> Tensor:
         """What to multiply with: 0, or the scale of those that stay."""
         range64 = torch.iinfo(torch.int64)
-        words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(range64.min, range64.max)
+        words = torch.randint(range64.min, range64.max, (-(-x.numel() // 4),))
         bits = words.view(torch.int16)[: x.numel()].view(x.shape)
         kept = torch.ge(bits, self.dropped - LEVELS // 2, out=torch.empty_like(x, requires_grad=False))
         return kept.mul_(LEVELS / (LEVELS - self.dropped))

@@ -58,7 +58,8 @@ class Objective(nn.Module):
 class Learner:
     """A network in training, and all that its training remembers from one epoch to the next.
 
-    Random numbers are no part of it: those of a step follow from `seed`, `name`, epoch and step alone.
+    Random numbers are no part of it: those of a step follow from `seed`, `name`, epoch and step alone. Its batches have
+    a `multiple` of rows.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Learner:
     device: torch.device
     precision: torch.dtype = torch.float32
     place: Place = ALONE
+    multiple: int = 1
     log: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
     best_weights: dict[str, Tensor] | None = None
@@ -134,7 +136,15 @@ def fit(
 def _batches(learner: Learner, histories: Resident, epoch: int, batch_size: int) -> Iterator[Batch]:
     random = np.random.default_rng(derived_seed(learner.seed, learner.name, epoch))
     place, lead = learner.place, learner.network.padding.lead
-    return shuffled(histories, batch_size, random, lead=lead, process=place.process, processes=place.processes)
+    return shuffled(
+        histories,
+        batch_size,
+        random,
+        lead=lead,
+        process=place.process,
+        processes=place.processes,
+        multiple=learner.multiple,
+    )
 
 
 def step(

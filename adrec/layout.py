@@ -39,8 +39,10 @@ class Layout:
     lead: int
 
     @classmethod
-    def of(cls, lengths: np.ndarray, width: int, lead: int, device: torch.device = CPU) -> Self:
+    def of(cls, lengths: np.ndarray, width: int, lead: int, device: torch.device = CPU, multiple: int = 1) -> Self:
         """Fill rows of W = `width` positions, after `lead` padding tokens, with histories of `lengths` >= 1.
+
+        There are a `multiple` of rows; the last ones may be empty.
 
         The rows are filled on the host; what there is of each token follows from it on the device.
         """
@@ -50,7 +52,8 @@ class Layout:
         num_tokens = int(lengths.sum())
         of_M = torch.repeat_interleave(lengths_B, output_size=num_tokens)
         spot_M = torch.arange(num_tokens, device=device) + (starts_B - lengths_B.cumsum(0) + lengths_B)[of_M]
-        segments_RW = torch.zeros(rows.max() + 1, lead + width, dtype=torch.int64, device=device)
+        num_rows = -(-(int(rows.max()) + 1) // multiple) * multiple
+        segments_RW = torch.zeros(num_rows, lead + width, dtype=torch.int64, device=device)
         segments_RW.view(-1)[spot_M] = ordinals_B[of_M]
         return cls(lengths_B, starts_B, spot_M, segments_RW, of_M, lead)
 

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from adrec import config
+from adrec.compiled import ROWS, compile_blocks, eager
 from adrec.fit import Epoch, Learner, derived_seed, fit, patience_is_over
 from adrec.gradients import COMBINATIONS, Combine, total
 from adrec.metrics import means
 from adrec.model import NETWORKS, Network
-from adrec.parallel import join
+from adrec.parallel import Place, join
 from adrec.ranking import network_scorer, rank_targets
 from adrec.sequences import Dataset
 
@@ -97,12 +98,11 @@ def begin(
         optimizer_state: Adam's moments by parameter name, to continue from.
 
     Raises:
-        ValueError: the device is not there, or several processes cannot share the stage.
+        ValueError: the device or a compiler is not there, or several processes or compiled blocks cannot do the stage.
     """
     device = choose_device(model.device)
     place = join(device)
-    if place.processes > 1 and stage.combine is not total:
-        raise ValueError(f"{place.processes} processes can share {stage.name} only with {stage.name}.gradients = 'sum'")
+    _check_combination(stage, model, place)
     torch.manual_seed(derived_seed(model.seed, stage.name, 0))
     network = NETWORKS[stage.network](model, num_items)
     unknown = network.load_state_dict(weights, strict=False).unexpected_keys
@@ -112,7 +112,21 @@ def begin(
         network.parameters(), lr=stage.options.learning_rate, weight_decay=stage.options.weight_decay, fused=True
     )
     load_moments(network, optimizer, optimizer_state or {})
-    return Learner(stage.name, network, optimizer, model.seed, device, PRECISIONS[model.precision], place)
+    if model.compile:
+        compile_blocks(network)
+    precision, multiple = PRECISIONS[model.precision], ROWS if model.compile else 1
+    return Learner(stage.name, network, optimizer, model.seed, device, precision, place, multiple)
+
+
+def _check_combination(stage: Stage, model: config.Model, place: Place) -> None:
+    """Refuse what wants one backward pass together with more of them."""
+    if stage.combine is total:
+        return
+    need = f"only with {stage.name}.gradients = 'sum'"
+    if place.processes > 1:
+        raise ValueError(f"{place.processes} processes can share {stage.name} {need}")
+    if model.compile:
+        raise ValueError(f"model.compile = true goes {need}: what is compiled runs backward once")
 
 
 def train(stage: Stage, learner: Learner, dataset: Dataset, model: config.Model) -> Iterator[Epoch]:
@@ -150,7 +164,8 @@ def validate(learner: Learner, dataset: Dataset, model: config.Model) -> dict[st
     learner.network.eval()
     histories, targets = dataset.questions("validation")
     scorer = network_scorer(learner.network, model.max_length, learner.device)
-    return means(rank_targets(scorer, histories, targets, exclude_history=False), VALIDATION_CUTOFFS)
+    with eager(model.compile):
+        return means(rank_targets(scorer, histories, targets, exclude_history=False), VALIDATION_CUTOFFS)
 
 
 def embeddings_of(weights: dict[str, Tensor]) -> dict[str, Tensor]:

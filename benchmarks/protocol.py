@@ -26,7 +26,7 @@ STOPPING: dict[str, Any] = {"epochs": 200, "evaluate_every": 5, "patience": 4}
 CACHE = Path("artifacts/protocol")
 
 # Options of the model that came after the first results, at the values that say what those were made with.
-SINCE: dict[str, Any] = {"estimate": "direct", "reverse_steps": 0, "initial_std": 0.1}
+SINCE: dict[str, Any] = {"estimate": "direct", "reverse_steps": 0, "initial_std": 0.1, "compile": False}
 
 Watch = Callable[[str, Epoch], None]  # told of each epoch and its stage
 

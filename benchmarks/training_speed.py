@@ -1,11 +1,11 @@
 """What a training step costs, against the authors' arithmetic on padded batches (`benchmarks/padded.py`).
 
-    ADREC_DATA_DIR=… python -m benchmarks.training_speed
+    ADREC_DATA_DIR=… python -m benchmarks.training_speed [--device cuda]
 
 Both run in this process, in turn, on one thread, on the same 512 users at a time of Amazon Baby. A step is all that a
-step is: batch, forward, backward, Adam. Times are CPU times of this process, and only their ratios are kept. Then the
-cost of our step with more items, and of an epoch with more users. Prints tables, draws `training_speed.svg` and writes
-`training_speed.json` below `benchmarks/results`.
+step is: batch, forward, backward, Adam. Times are CPU times of this process, or what passes until a GPU is done, and
+only their ratios are kept. Then the cost of our step with more items, and of an epoch with more users. Prints tables,
+draws `training_speed.svg` and writes `training_speed.json` below `benchmarks/results` (`training_speed_cuda` on a GPU).
 """
 
 import argparse
@@ -36,8 +36,8 @@ Way = Callable[[Histories], None]
 
 
 def learner(stage: stages.Stage, model: config.Model, num_items: int, **changes: Any) -> Learner:
-    """A fresh learner on the CPU, of `model` with changes."""
-    return stages.begin(stage, replace(model, device="cpu", **changes), num_items, {})
+    """A fresh learner of `model` with changes."""
+    return stages.begin(stage, replace(model, **changes), num_items, {})
 
 
 def our_epoch(student: Learner, model: config.Model) -> Way:
@@ -63,10 +63,16 @@ def padded_step(student: Learner, model: config.Model) -> Way:
 
     def run(histories: Histories) -> None:
         student.network.train()
-        items_BL, targets_BL = padded.load([history.tolist() for history in histories], model.max_length)
+        items_BL, targets_BL = as_padded(student, model, histories)
         padded.step(padded_losses(student, items_BL, targets_BL), student.optimizer)
 
     return run
+
+
+def as_padded(student: Learner, model: config.Model, histories: Histories) -> tuple[torch.Tensor, torch.Tensor]:
+    """The batch as the authors build it, on the learner's device."""
+    items_BL, targets_BL = padded.load([history.tolist() for history in histories], model.max_length)
+    return items_BL.to(student.device), targets_BL.to(student.device)
 
 
 def padded_losses(student: Learner, items_BL: torch.Tensor, targets_BL: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -75,7 +81,8 @@ def padded_losses(student: Learner, items_BL: torch.Tensor, targets_BL: torch.Te
         return padded.sasrec_losses(student.network, items_BL, targets_BL)
     network = cast(ADRec, student.network)
     t_BL = torch.from_numpy(np.random.default_rng(SEED).integers(0, network.diffusion.steps, items_BL.shape))
-    noise_BLD = torch.randn(*items_BL.shape, network.item_embedding.embedding_dim)
+    t_BL = t_BL.to(student.device)
+    noise_BLD = torch.randn(*items_BL.shape, network.item_embedding.embedding_dim, device=student.device)
     return padded.adrec_losses(network, items_BL, targets_BL, t_BL, noise_BLD)
 
 
@@ -83,31 +90,42 @@ def padded_losses(student: Learner, items_BL: torch.Tensor, targets_BL: torch.Te
 def largest_difference(student: Learner, model: config.Model, histories: Histories) -> float:
     """How far, relatively, our losses are from the padded ones with the same weights, noise and no dropout."""
     network = student.network.eval()
-    resident = Resident.of(histories, model.max_length)
+    resident = Resident.of(histories, model.max_length, student.device)
     batch = pack(resident, np.arange(len(histories)), model.max_length, network.padding.lead)
-    items_BL, targets_BL = padded.load([history.tolist() for history in histories], model.max_length)
+    items_BL, targets_BL = as_padded(student, model, histories)
     if isinstance(network, SASRec):
         ours, theirs = network.losses(batch), padded.sasrec_losses(network, items_BL, targets_BL)
     else:  # a token's noise follows from its target, wherever the token stands
         adrec = cast(ADRec, network)
-        t_V = torch.randint(adrec.diffusion.steps, (adrec.item_embedding.num_embeddings,))
+        t_V = torch.randint(adrec.diffusion.steps, (adrec.item_embedding.num_embeddings,), device=student.device)
         noise_VD = torch.randn_like(adrec.item_embedding.weight)
         ours = adrec.losses_given(batch, t_V[batch.targets_M], noise_VD[batch.targets_M])
         theirs = padded.adrec_losses(adrec, items_BL, targets_BL, t_V[targets_BL], noise_VD[targets_BL])
     return max(abs(ours[name].item() / theirs[name].item() - 1) for name in theirs)
 
 
+def now() -> float:
+    """Seconds: CPU time of this process, or on a GPU, once it is done with all it was given, the time that passes."""
+    if not torch.cuda.is_initialized():
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 def times(ways: Mapping[str, Way], histories: Histories, rounds: int) -> dict[str, np.ndarray]:
-    """CPU seconds of each way, [rounds], in turn, each round on other users; one more round comes first, unmeasured."""
+    """Seconds of each way, [rounds], in turn, each round on other users.
+
+    All is done once before, unmeasured: what is compiled is compiled then.
+    """
     random = np.random.default_rng(SEED)
+    draws = [histories.only(random.choice(len(histories), BATCH, replace=False)) for _ in range(rounds)]
     spent: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds + 1):
-        users = histories.only(random.choice(len(histories), BATCH, replace=False))
+    for users in [*draws, *draws]:
         for name, step in ways.items():
-            start = time.process_time()
+            start = now()
             step(users)
-            spent[name].append(time.process_time() - start)
-    return {name: np.array(values[1:]) for name, values in spent.items()}
+            spent[name].append(now() - start)
+    return {name: np.array(values[rounds:]) for name, values in spent.items()}
 
 
 def compare(
@@ -117,6 +135,7 @@ def compare(
     settings: dict[str, dict[str, Any]] = {
         "sink": {"attention": "sink"},
         "masked": {"attention": "masked"},
+        "masked, compiled": {"attention": "masked", "compile": True},
         "masked, bfloat16": {"attention": "masked", "precision": "bfloat16"},
     }
     difference = largest_difference(
@@ -147,9 +166,9 @@ def by_users(stage: stages.Stage, model: config.Model, num_items: int, histories
     spent = {}
     for number in TIMES_THE_USERS:
         repeated = histories.only(np.tile(np.arange(len(histories)), number))
-        epoch, start = our_epoch(learner(stage, model, num_items), model), time.process_time()
+        epoch, start = our_epoch(learner(stage, model, num_items), model), now()
         epoch(repeated)
-        spent[str(len(repeated))] = time.process_time() - start
+        spent[str(len(repeated))] = now() - start
     return {users: round(seconds / spent[str(len(histories))], 2) for users, seconds in spent.items()}
 
 
@@ -180,11 +199,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     params, baby = cast(dict[str, Any], load(arguments.params)), datasets.load("baby")
-    model, histories, num_items = params["model"], baby.training, len(baby.catalogue)
+    model, histories, num_items = replace(params["model"], device=arguments.device), baby.training, len(baby.catalogue)
     first, third = stages.pretrain_stage(params["pretrain"]), stages.finetune_stage(params["finetune"])
     tokens = np.minimum(histories.lengths - 1, model.max_length)
     figures = {
@@ -199,7 +219,7 @@ def main() -> None:
         "by_items": by_items(third, model, histories, max(1, arguments.rounds // 3)),
         "by_users": by_users(third, model, num_items, histories),
     }
-    path = record.write("training_speed", SEED, figures)
+    path = record.write(f"training_speed{'_cuda' * (arguments.device == 'cuda')}", SEED, figures)
     training_speed_picture.draw(figures, path.with_suffix(".svg"))
     print(table(figures))
     print(f"written to {path}")

@@ -39,9 +39,10 @@ def test_loss_gradients_and_ranks_are_those_of_the_cpu(tiny: dict[str, config.Se
     assert (ranks[0] == ranks[1]).mean() > 0.99  # float order may swap near ties
 
 
-def test_the_three_stages_train(tiny: dict[str, config.Section], tiny_dataset: Path) -> None:
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_three_stages_train(compiled: bool, tiny: dict[str, config.Section], tiny_dataset: Path) -> None:
     data = Dataset.read(tiny_dataset)
-    model = replace(tiny["model"], device="cuda")
+    model = replace(tiny["model"], device="cuda", compile=compiled)
     weights, moments = {}, {}
     for stage in (
         stages.pretrain_stage(tiny["pretrain"]),

@@ -159,6 +159,19 @@ def test_a_network_answers_in_the_reverse_steps_of_its_configuration(small: conf
         build(ADRec, small, reverse_steps=5)
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_empty_rows_change_no_loss(variant: str, small: config.Model, histories: Histories) -> None:
+    model = build(ADRec, small, **VARIANTS[variant])
+    resident, users = Resident.of(histories, 64), np.arange(5)
+    tight, rounded = (pack(resident, users, 64, model.padding.lead, multiple=multiple) for multiple in (1, 16))
+    assert len(tight.layout.segments_RW) < len(rounded.layout.segments_RW) == 16
+    found = []
+    for batch in (tight, rounded):
+        torch.manual_seed(0)
+        found.append(model.losses(batch))
+    torch.testing.assert_close(*found)
+
+
 def test_only_tokens_from_pure_noise_are_ranked_where_levels_say_so(small: config.Model) -> None:
     t, stride = LEVELS["half_from_noise"](1001, small.diffusion_steps, torch.device("cpu"))
     assert (t[::stride] == small.diffusion_steps - 1).all()

@@ -2,7 +2,9 @@
 
 import pytest
 
+from adrec import config
 from benchmarks import selection
+from benchmarks.runs import differing
 from benchmarks.selection import Tried
 
 
@@ -37,6 +39,15 @@ def test_hindsight_is_above_every_rule() -> None:
     assert max(values.values()) == values["best test NDCG@20 (in hindsight)"] == 0.9
 
 
-def test_the_table_names_the_epochs() -> None:
-    rows = selection.table({2025: {"tried": RISING_HITS}, 2026: {"tried": RISING_HITS[:1]}}).splitlines()
-    assert rows[2] == "| best validation NDCG@20 | 25, 5 | 50.00 ± 0.00 (2) | 80.00 ± 14.14 (2) |"
+def test_the_table_names_recipe_and_epochs() -> None:
+    found = {"ADRec": {2025: {"tried": RISING_HITS}, 2026: {"tried": RISING_HITS[:1]}}, "other": {}}
+    rows = selection.table(found).splitlines()
+    assert rows[2] == "| ADRec | best validation NDCG@20 | 25, 5 | 50.00 ± 0.00 (2) | 80.00 ± 14.14 (2) |"
+    assert rows[2 + len(selection.RULES)] == "| other | best validation NDCG@20 |  | not run | not run |"
+
+
+def test_all_three_changes_are_those_that_are_made_alone(params: dict[str, config.Section]) -> None:
+    adrec, *alone, together = (recipe.configuration() for recipe in selection.recipes(params).values())
+    changed = [set(differing(adrec, each)) for each in alone]
+    assert all(changed)
+    assert set(differing(adrec, together)) == set().union(*changed)

@@ -1,5 +1,6 @@
 """Progress: a learner comes back as it was, or the stage starts from the beginning; never anything between."""
 
+import shutil
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -58,6 +59,13 @@ def test_a_stage_that_goes_on_ends_as_one_that_ran_through(
     assert_alike(resumed, halted)
     list(stages.train(stage, resumed, dataset, tiny["model"]))
     assert_alike(resumed, whole)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="this machine has no C++ compiler")
+def test_a_stage_with_compiled_blocks_goes_on_too(tiny: dict, dataset: Dataset, tmp_path: Path) -> None:
+    compiled = {**tiny, "model": replace(tiny["model"], compile=True)}
+    test_a_stage_that_goes_on_ends_as_one_that_ran_through("finetune", 2, compiled, dataset, tmp_path)
 
 
 def test_a_stage_whose_patience_is_over_trains_no_more(tiny: dict, dataset: Dataset) -> None:

@@ -1,6 +1,6 @@
 """Which epoch is tested: by the rule of this protocol, by that of the released code, and at best, in hindsight.
 
-    ADREC_DATA_DIR=… python -m benchmarks.selection [--datasets ml-100k] [--seeds 3]
+    ADREC_DATA_DIR=… python -m benchmarks.selection [--datasets ml-100k] [--seeds 5]
 
 Fine-tunes the ADRec of `benchmarks.paper_table`, and with the changes that `benchmarks.ablations` found to help on
 ML-100K, each alone and together, without early stopping, and tests every evaluated epoch. Runs what
@@ -24,7 +24,7 @@ from benchmarks import ablations, measurement, protocol, record, sweep
 from benchmarks.protocol import Recipe
 from benchmarks.spread import shown
 
-SEEDS = 3
+SEEDS = 5
 DATASETS = ("ml-100k",)
 EPOCHS = 100
 PARAMS = Path("params.yaml")

@@ -43,7 +43,7 @@ def recipes(params: Mapping[str, Any]) -> dict[str, Recipe]:
     return {
         "ADRec": adrec,
         "stage 1 without positions": no_positions,
-        "initial weights of 0.02": ablations.small(adrec),
+        f"initial weights of {ablations.SMALL:g}": ablations.small(adrec),
         "without warm-up": replace(adrec, name="without-warmup-every-epoch", warmup=None),
         "all three": together,
     }

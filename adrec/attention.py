@@ -110,7 +110,7 @@ class Attention(nn.Module):
         return step
 
     def _split(self, x_BLD: Tensor) -> Tensor:
-        return x_BLD.view(*x_BLD.shape[:2], self.heads, -1).transpose(1, 2)
+        return x_BLD.view(*x_BLD.shape[:2], self.heads, x_BLD.shape[2] // self.heads).transpose(1, 2)
 
 
 def among(bias_B11L: Tensor, candidates: int) -> Tensor:

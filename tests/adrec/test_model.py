@@ -118,6 +118,18 @@ def test_cached_keys_and_values_give_what_the_whole_network_gives(
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+def test_a_history_of_one_item_is_answered_by_what_the_whole_network_gives(variant: str, small: config.Model) -> None:
+    model = build(ADRec, small, **VARIANTS[variant])
+    assert isinstance(model, ADRec)
+    history = torch.tensor([3])
+    with torch.no_grad():
+        naive = naive_denoising(model, history)
+    torch.testing.assert_close(model.represent(history[None], torch.tensor([1])), naive, rtol=1e-4, atol=1e-5)
+    two = torch.tensor([[3], [5]])
+    torch.testing.assert_close(model.represent(two, torch.tensor([1, 1]))[:1], naive, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_learns(variant: str, small: config.Model, histories: Histories) -> None:
     model = build(ADRec, small, **VARIANTS[variant]).train()
     batch = pack(Resident.of(histories, 64), np.arange(5), 64, model.padding.lead)

@@ -16,7 +16,13 @@ Factors = tuple[Tensor, Tensor]  # [..., E] and [V, E], whose inner products are
 
 
 class Estimate(Protocol):
-    """How output, noisy vector and catalogue are read together."""
+    """How output, noisy vector and catalogue are read together.
+
+    Attributes:
+        reads_noisy: whether the noisy vector counts beside the output.
+    """
+
+    reads_noisy: bool
 
     def logits(self, output: Tensor, noisy: Tensor, t: Tensor, items_VD: Tensor, clean_VD: Tensor) -> Factors:
         """The logits of the next item, as factors."""
@@ -29,7 +35,12 @@ class Estimate(Protocol):
 
 
 class Direct:
-    """The output is the clean vector, and ranks as it is: ADRec's. The two ask for different lengths."""
+    """The output is the clean vector, and ranks as it is: ADRec's.
+
+    The two ask for vectors of different lengths: to be near an embedding, and to stand out among inner products.
+    """
+
+    reads_noisy = False
 
     def __init__(self, diffusion: Diffusion) -> None:
         pass
@@ -54,6 +65,8 @@ class Posterior:
     (sqrt(alpha_bar) x_t . e_i - alpha_bar |e_i|^2 / 2) / (1 - alpha_bar). Where the softmax is right, the mean under it
     has the least squared error of all answers, so ranking and denoising want the same. Costs [..., V].
     """
+
+    reads_noisy = True
 
     def __init__(self, diffusion: Diffusion) -> None:
         self.diffusion = diffusion

@@ -50,6 +50,9 @@ class Width:
         return max(self.least, min(self.most, 2 * tries) if done == window else done)
 
 
+ONE_BY_ONE = Width(1, 1)
+
+
 @dataclass(frozen=True)
 class Reverse:
     """The steps as one linear map of predictions and noise.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from adrec.layout import Layout
-from adrec.reverse import Reverse, Width
+from adrec.reverse import ONE_BY_ONE, Reverse, Width
 
 if TYPE_CHECKING:
     from adrec.model import ADRec
@@ -42,7 +42,9 @@ class Sampler:
     @torch.no_grad()
     def __call__(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
         """The denoised vectors [B, D] that follow histories of item numbers, right-padded with 0."""
-        network, width = self.network, Width.of(len(items_BL), self.steps)
+        network = self.network
+        # The denoiser's input tells which guesses were right, and an estimate that reads more would be misled by others.
+        width = ONE_BY_ONE if network.estimate.reads_noisy else Width.of(len(items_BL), self.steps)
         layout, items_M = network.lay_out(items_BL, lengths_B)
         mask_R1WW, bias_B11L = network.padding.over_rows(layout), network.padding.over_last(layout)
         condition_RWD = network.condition(items_M, layout, mask_R1WW)

@@ -7,6 +7,7 @@ import torch
 
 from adrec import config
 from adrec.model import ADRec
+from adrec.reverse import MOST
 from adrec.sampler import SEED, Sampler, draw_noise
 
 HISTORIES = torch.tensor([[3, 1, 4], [2, 7, 0]]), torch.tensor([3, 2])
@@ -31,6 +32,20 @@ def test_the_seed_alone_decides_on_the_noise(network: ADRec) -> None:
     assert torch.equal(first, again)
     assert not torch.allclose(first, other)
     assert not torch.equal(draw_noise(4, 8, 0), draw_noise(4, 8, 1))
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.001])
+@pytest.mark.parametrize("estimate", ["direct", "posterior"])
+def test_an_answer_of_many_steps_at_once_is_that_of_one_by_one(
+    estimate: str, scale: float, tiny: dict[str, config.Section]
+) -> None:
+    """The posterior reads noisy vectors that the denoiser's input hardly shows."""
+    torch.manual_seed(0)
+    model = replace(tiny["model"], latent="standardised", estimate=estimate, conditioning_scale=scale)
+    network = ADRec(replace(model, diffusion_steps=32), 100).eval()
+    items_BL, lengths_B = (part[:1].expand(MOST, *part.shape[1:]) for part in HISTORIES)
+    alone, one_by_one = network.represent(items_BL[:1], lengths_B[:1]), network.represent(items_BL, lengths_B)[:1]
+    torch.testing.assert_close(alone, one_by_one, rtol=0, atol=1e-5 * float(one_by_one.abs().max()))
 
 
 def test_the_noise_of_the_last_steps_is_the_same_whatever_their_number() -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from adrec.config import Model, parse
@@ -43,19 +44,34 @@ class Checkpoint:
         """Read what `write` wrote.
 
         Raises:
-            ValueError: `folder` holds no checkpoint.
+            ValueError: `folder` holds no checkpoint, or one that is damaged.
         """
-        if not (folder / ABOUT_FILE).is_file():
-            raise ValueError(f"{folder} holds no checkpoint: {ABOUT_FILE} is missing")
+        for name in (ABOUT_FILE, WEIGHTS_FILE):
+            if not (folder / name).is_file():
+                raise ValueError(f"{folder} holds no checkpoint: {name} is missing")
         about = json.loads((folder / ABOUT_FILE).read_text())
-        moments = load_file(folder / MOMENTS_FILE) if (folder / MOMENTS_FILE).exists() else {}
-        return cls(load_file(folder / WEIGHTS_FILE), nested(moments), about)
+        moments = read_tensors(folder / MOMENTS_FILE)[0] if (folder / MOMENTS_FILE).exists() else {}
+        return cls(read_tensors(folder / WEIGHTS_FILE)[0], nested(moments), about)
 
     def network(self) -> Network:
         """The network with these weights, on the CPU and in evaluation mode."""
         network = NETWORKS[self.about["network"]](parse(Model, self.about["config"]["model"]), self.about["num_items"])
         network.load_state_dict(self.weights)
         return network.eval()
+
+
+def read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a safetensors file by name, and its metadata.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    try:
+        with safe_open(file, framework="pt") as content:
+            tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 (no mapping)
+            return tensors, content.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"{file} is damaged: {error}") from None
 
 
 def flat(moments: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:

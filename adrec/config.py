@@ -4,18 +4,22 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, Strict
 
+from adrec.section import Number
 from adrec.section import Section as Section
 from adrec.section import parse as parse
 
-Positive = Annotated[int, Field(ge=1)]
-NonNegative = Annotated[int, Field(ge=0)]
-Rate = Annotated[float, Field(gt=0)]
-Decay = Annotated[float, Field(ge=0)]
-Probability = Annotated[float, Field(ge=0, lt=1)]
-Factor = Annotated[float, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Whole = Annotated[int, Number]
+Real = Annotated[float, Number]
+Switch = Annotated[bool, Strict()]
+Positive = Annotated[Whole, Field(ge=1)]
+NonNegative = Annotated[Whole, Field(ge=0)]
+Rate = Annotated[Real, Field(gt=0)]
+Decay = Annotated[Real, Field(ge=0)]
+Probability = Annotated[Real, Field(ge=0, lt=1)]
+Factor = Annotated[Real, Field(ge=1)]
+Share = Annotated[Real, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 Metric = Annotated[str, Field(pattern=r"^(HR|NDCG)@[1-9][0-9]*$")]
 
@@ -32,8 +36,8 @@ class Ingest(Section):
     columns: dict[str, str]
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
     max_rejects: NonNegative
-    demo_users: Annotated[int, Field(ge=50, le=1_000_000)]
-    demo_items: Annotated[int, Field(ge=40, le=100_000)]
+    demo_users: Annotated[Whole, Field(ge=50, le=1_000_000)]
+    demo_items: Annotated[Whole, Field(ge=40, le=100_000)]
     demo_seed: NonNegative
 
 
@@ -46,8 +50,8 @@ class Validate(Section):
     min_items: Positive
     max_id_length: Positive
     earliest: date
-    min_rating: float
-    max_rating: float
+    min_rating: Real
+    max_rating: Real
     min_days: Positive
     max_user_share: Share
     max_row_factor: Factor
@@ -70,12 +74,12 @@ class Version(Section):
 class Prepare(Section):
     """Which interactions become histories, by which engine, and what of them is held out."""
 
-    min_rating: float
+    min_rating: Real
     core: Positive
     engine: Literal["local", "spark"]
     split: Literal["leave_one_out", "global_time"]
-    validation_from: Annotated[float, Field(gt=0, lt=1)]
-    test_from: Annotated[float, Field(gt=0, lt=1)]
+    validation_from: Annotated[Real, Field(gt=0, lt=1)]
+    test_from: Annotated[Real, Field(gt=0, lt=1)]
 
     def __post_init__(self) -> None:
         if self.validation_from >= self.test_from:
@@ -89,18 +93,18 @@ class Prepare(Section):
 class Model(Section):
     """The architecture shared by the three stages."""
 
-    dimension: Annotated[int, Field(ge=2, le=4096)]
+    dimension: Annotated[Whole, Field(ge=2, le=4096)]
     heads: Positive
     encoder_blocks: NonNegative
     denoiser_blocks: Positive
-    max_length: Annotated[int, Field(ge=2, le=4096)]
+    max_length: Annotated[Whole, Field(ge=2, le=4096)]
     attention: Literal["masked", "sink"]
     positions: Literal["none", "learned"]
     dropout: Probability
     embedding_dropout: Probability
     initial_std: Rate
     schedule: Literal["truncated_linear", "linear", "cosine", "truncated_cosine", "square_root", "piecewise_linear"]
-    diffusion_steps: Annotated[int, Field(ge=1, le=1000)]
+    diffusion_steps: Annotated[Whole, Field(ge=1, le=1000)]
     noise: Literal["gaussian", "geodesic"]
     latent: Literal["raw", "standardised"]
     levels: Literal["uniform", "half_from_noise"]
@@ -112,7 +116,7 @@ class Model(Section):
     reverse_steps: NonNegative
     denoising_weight: Decay
     precision: Literal["float32", "bfloat16"]
-    compile: bool
+    compile: Switch
     device: Literal["auto", "cpu", "cuda"]
     seed: NonNegative
 
@@ -125,6 +129,11 @@ class Model(Section):
             raise ValueError(
                 f"model.positions = {self.positions!r} does not go with model.attention = 'sink', "
                 "which counts on padding being alike everywhere; use 'none', or 'masked'"
+            )
+        if self.reverse_steps > self.diffusion_steps:
+            raise ValueError(
+                f"model.reverse_steps = {self.reverse_steps} must be at most"
+                f" model.diffusion_steps = {self.diffusion_steps}; 0 takes them all"
             )
 
 
@@ -176,7 +185,7 @@ class Evaluate(Section):
     """How candidates are measured on the test targets."""
 
     cutoffs: Annotated[list[Positive], Field(min_length=1)]
-    exclude_history: bool
+    exclude_history: Switch
     bootstrap: Positive
     champion: str
     item_categories: str
@@ -204,7 +213,7 @@ class Package(Section):
 class Publish(Section):
     """What the feature store keeps of users and items."""
 
-    max_length: Annotated[int, Field(ge=1, le=4096)]
+    max_length: Annotated[Whole, Field(ge=1, le=4096)]
     ttl_days: NonNegative
     half_life_days: Rate
     popular_items: Positive

@@ -16,7 +16,7 @@ class Dropout(nn.Module):
     def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
-        self.dropped = round(p * LEVELS)
+        self.dropped = min(round(p * LEVELS), LEVELS - 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """The values in training, of any shape; as they are in evaluation."""

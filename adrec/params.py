@@ -30,7 +30,7 @@ def check(document: Mapping[str, Any], where: str) -> dict[str, config.Section]:
     Raises:
         ValueError: a section is unknown or missing, one does not parse, or two do not go together.
     """
-    for key in document.keys() ^ config.SECTIONS.keys():
+    for key in sorted(document.keys() ^ config.SECTIONS.keys(), key=str):
         state = "unknown" if key in document else "missing"
         raise ValueError(f"{where}: section {key!r} is {state}; the sections are {', '.join(config.SECTIONS)}")
     sections = {name: config.parse(section, document[name]) for name, section in config.SECTIONS.items()}

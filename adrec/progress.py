@@ -14,12 +14,11 @@ from typing import Self
 from uuid import uuid4
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from adrec import config
-from adrec.checkpoint import flat, nested, on_cpu
+from adrec.checkpoint import flat, nested, on_cpu, read_tensors
 from adrec.fit import Epoch, Learner
 from adrec.sequences import Dataset
 from adrec.stages import Stage, load_moments, moments
@@ -50,6 +49,7 @@ class Progress:
             "device": str(learner.device),
             "torch": torch.__version__,
             "code": code,
+            "split": dataset.split.as_dict(),
         }
         histories = dataset.histories
         data = {"items": torch.from_numpy(histories.items), "offsets": torch.from_numpy(histories.offsets)}
@@ -114,12 +114,7 @@ def _within(kind: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _read(file: Path) -> tuple[dict, dict[str, Tensor]]:
     """Description and tensors of a file as `save` wrote it, to the bit."""
-    try:
-        with safe_open(file, framework="pt") as content:
-            metadata = content.metadata() or {}
-            tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 (no mapping)
-    except SafetensorError as error:
-        raise ValueError(f"{file} is damaged: {error}") from None
+    tensors, metadata = read_tensors(file)
     about = metadata.get("about", "")
     if metadata.get("fingerprint") != fingerprint(tensors, about):
         raise ValueError(f"{file} is damaged: its fingerprint is not that of its content")

@@ -43,7 +43,7 @@ class Sampler:
     def __call__(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
         """The denoised vectors [B, D] that follow histories of item numbers, right-padded with 0."""
         network = self.network
-        # The denoiser's input tells which guesses were right, and an estimate that reads more would be misled by others.
+        # The denoiser's input tells which guesses were right; an estimate that reads more would be misled by others.
         width = ONE_BY_ONE if network.estimate.reads_noisy else Width.of(len(items_BL), self.steps)
         layout, items_M = network.lay_out(items_BL, lengths_B)
         mask_R1WW, bias_B11L = network.padding.over_rows(layout), network.padding.over_last(layout)

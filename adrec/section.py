@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool | str):  # YAML's `yes` would count as 1
+        raise ValueError("input should be a number")
+    return value
+
+
+Number = BeforeValidator(_number)  # refuses what only can be read as one
 
 
 @dataclass(frozen=True, kw_only=True)

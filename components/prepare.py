@@ -54,7 +54,7 @@ def leave_one_out(histories: Histories, prepare: config.Prepare) -> Split:
     """The paper's split.
 
     Raises:
-        ValueError: some users are too short for it.
+        ValueError: some users are too short for it, or all to learn from.
     """
     split = LeaveOneOut()
     short = int((histories.lengths < split.shortest).sum())
@@ -63,6 +63,11 @@ def leave_one_out(histories: Histories, prepare: config.Prepare) -> Split:
             f"params: prepare.core = {prepare.core} leaves {short:,} users with fewer than {split.shortest}"
             " interactions, which cannot be split into training, validation and test:"
             f" it must be at least {split.shortest}"
+        )
+    if not (split.trained(histories) > 1).any():
+        raise ValueError(
+            f"params: prepare.split = leave_one_out leaves each of {len(histories):,} users one interaction to train on"
+            f" and nothing that follows it: somebody needs at least {split.shortest + 1}"
         )
     return split
 

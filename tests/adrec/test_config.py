@@ -22,6 +22,10 @@ def test_whole_floats_become_integers(params: dict) -> None:
     ("section", "values", "sentence"),
     [
         ("finetune", {"epochs": 3.5}, "finetune.epochs = 3.5: input should be a valid integer"),
+        ("finetune", {"epochs": True}, "finetune.epochs = True: input should be a number"),
+        ("finetune", {"epochs": "3"}, "finetune.epochs = '3': input should be a number"),
+        ("evaluate", {"exclude_history": "yes"}, "evaluate.exclude_history = 'yes': input should be a valid boolean"),
+        ("model", {"reverse_steps": 64}, "model.reverse_steps = 64 must be at most model.diffusion_steps = 32"),
         ("finetune", {"epochs": 0}, "finetune.epochs = 0: input should be greater than or equal to 1"),
         ("finetune", {"epoch": 3}, "finetune.epoch is unknown; finetune has epochs, learning_rate"),
         ("model", {"heads": 3}, "model.dimension = 128 must be a multiple of 2 x model.heads = 6"),

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from adrec.dropout import Dropout
+from adrec.dropout import LEVELS, Dropout
 
 
 @pytest.mark.parametrize("p", [0.1, 0.3, 0.999])
@@ -16,6 +16,11 @@ def test_it_drops_the_share_that_is_asked_for_and_keeps_the_mean(p: float) -> No
     assert share == pytest.approx(p, abs=5 * deviation + 2**-17)
     assert dropped[dropped != 0].unique().numel() == 1
     assert dropped.max().item() == pytest.approx(1 / (1 - p), rel=0.01)
+
+
+def test_a_share_that_16_bits_cannot_tell_from_one_leaves_something() -> None:
+    torch.manual_seed(0)
+    assert Dropout(1 - 1e-9)(torch.ones(10 * LEVELS)).isfinite().all()
 
 
 def test_values_are_dropped_independently_of_their_neighbours() -> None:

@@ -13,6 +13,7 @@ from adrec import stages
 from adrec.fit import Epoch, Learner
 from adrec.progress import PROGRESS_FILE, Progress
 from adrec.sequences import Dataset
+from adrec.splits import GlobalTime
 
 STAGES = {"pretrain": stages.pretrain_stage, "warmup": stages.warmup_stage, "finetune": stages.finetune_stage}
 
@@ -111,12 +112,14 @@ def test_whatever_changes_the_outcome_has_a_progress_of_its_own(tiny: dict, data
     stage, learner, progress = begin("warmup", tiny, dataset, tmp_path)
     stage_3, model, shorter = begin("finetune", tiny, dataset, tmp_path)[0], tiny["model"], dataset.histories.last(9)
     slower = stages.warmup_stage(replace(tiny["warmup"], learning_rate=1e-4))
+    later = replace(dataset, about={**dataset.about, "split": GlobalTime(1, 2).as_dict()})
     learners = [stages.begin(stage, replace(model, seed=1), len(dataset.catalogue), {}) for _ in range(2)]
     others = [
         Progress.under(tmp_path, stage_3, learner, dataset, model, "code"),
         Progress.under(tmp_path, slower, learner, dataset, model, "code"),
         Progress.under(tmp_path, stage, learners[0], dataset, model, "code"),
         Progress.under(tmp_path, stage, learner, replace(dataset, histories=shorter), model, "code"),
+        Progress.under(tmp_path, stage, learner, later, model, "code"),
         Progress.under(tmp_path, stage, learner, dataset, replace(model, dropout=0.2), "code"),
         Progress.under(tmp_path, stage, learner, dataset, model, "other code"),
     ]

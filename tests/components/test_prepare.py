@@ -72,6 +72,20 @@ def test_either_engine_makes_the_same_bytes(data_steps: Path, section: config.Pr
         assert path.read_bytes() == (tmp_path / "spark" / path.name).read_bytes()
 
 
+def test_histories_with_nothing_to_learn_from_are_refused(
+    data_steps: Path, section: config.Prepare, tmp_path: Path
+) -> None:
+    rows = interactions.read(data_steps / "interactions.parquet").group_by("user_id", maintain_order=True).head(3)
+    interactions.write(rows, tmp_path / "short.parquet", {})
+    with pytest.raises(ValueError, match=r"one interaction to train on.*somebody needs at least 4"):
+        prepare.run(
+            interactions=tmp_path / "short.parquet",
+            versioned=data_steps / "versioned.json",
+            prepare=replace(section, core=1),
+            dataset=tmp_path / "dataset",
+        )
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

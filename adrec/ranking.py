@@ -32,7 +32,8 @@ def rank_and_recommend(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What `rank_targets` gives, and the columns of each user's best `k` items, int64 [U, K]; of all where V < k.
 
-    Both come from the same scores: scoring is what costs.
+    Both come from the same scores: scoring is what costs. Of a user with fewer than k items left, some of the history
+    make up the number.
     """
     ranks = np.empty(len(targets), dtype=np.int64)
     best: dict[int, np.ndarray] = {}
@@ -59,6 +60,13 @@ def ranks_in(scores_BV: Tensor, targets_B: np.ndarray) -> np.ndarray:
     """Rank of each target item number among its row's scores, int64 [B]."""
     columns_B = torch.from_numpy(targets_B.astype(np.int64) - 1).to(scores_BV.device)
     return rank(scores_BV, columns_B).cpu().numpy()
+
+
+def best(scores_V: Tensor, k: int) -> Tensor:
+    """The columns of the `k` <= V best scores, int64 [K]; equal ones stand in their order, as `metrics.rank` counts."""
+    candidates = scores_V >= scores_V.topk(k).values.min() if k else torch.zeros_like(scores_V, dtype=torch.bool)
+    columns = candidates.nonzero()[:, 0]
+    return columns[scores_V[columns].sort(descending=True, stable=True).indices[:k]]
 
 
 def without(scores_BV: Tensor, histories: Histories, users: np.ndarray) -> Tensor:

@@ -20,6 +20,7 @@ from adrec.checkpoint import ABOUT_FILE, WEIGHTS_FILE, Checkpoint
 from adrec.interactions import ITEM
 from adrec.model import Network, Represent
 from adrec.output import new_folder
+from adrec.ranking import best
 from adrec.sequences import Catalogue, Dataset
 
 POPULARITY_FILE = "popularity.parquet"
@@ -30,8 +31,9 @@ class Recommendation:
     """The answer to one request.
 
     Attributes:
-        items: external ids, best first; fewer than k where too few remain.
-        scores: one a item, falling; comparable only within one answer.
+        items: external ids, best first, of equally good ones the earlier in the catalogue; fewer than k where too few
+            remain.
+        scores: one an item, falling; comparable only within one answer.
         strategy: `sequence` where the model read a history, `popular` where there was none that it knows.
         unknown: ids of the history that the catalogue does not have; they were left out.
     """
@@ -99,10 +101,10 @@ class Recommender:
         barred = np.concatenate([self.catalogue.encode(list(exclude)), known if exclude_seen else known[:0]])
         scores_V = self._scores(known).clone()
         scores_V[torch.from_numpy(barred.astype(np.int64) - 1)] = -torch.inf
-        best = torch.topk(scores_V, min(k, int(scores_V.isfinite().sum())))
+        columns_K = best(scores_V, min(k, int(scores_V.isfinite().sum())))
         return Recommendation(
-            items=self.catalogue.decode(best.indices.numpy() + 1),
-            scores=best.values.tolist(),
+            items=self.catalogue.decode(columns_K.numpy() + 1),
+            scores=scores_V[columns_K].tolist(),
             strategy="sequence" if len(known) else "popular",
             unknown=self.catalogue.unknown(history),
         )

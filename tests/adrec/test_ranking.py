@@ -82,6 +82,13 @@ def test_counting_better_items_gives_the_metrics_of_the_top_k(
         )
 
 
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=30), st.data())
+def test_the_best_are_a_stable_order_cut_at_k(scores: list[int], data: st.DataObject) -> None:
+    scores_V = torch.tensor(scores, dtype=torch.float32)
+    k = data.draw(st.integers(0, len(scores)))
+    assert torch.equal(ranking.best(scores_V, k), scores_V.sort(descending=True, stable=True).indices[:k])
+
+
 def test_recommenders_overlap_in_what_both_name_whatever_the_order() -> None:
     assert overlap(np.array([[1, 2], [3, 4]]), np.array([[2, 1], [5, 4]])).tolist() == [1.0, 0.5]
 

@@ -48,9 +48,9 @@ class Objective(nn.Module):
         self.network, self.precision = network, precision
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """As `Network.losses`; with bfloat16 its products are rounded, the weights and their updates are not."""
+        """As `Network.losses`; in a lower precision its products are rounded, the weights and their updates are not."""
         lower = self.precision != torch.float32
-        with torch.autocast(batch.items_M.device.type, dtype=torch.bfloat16, enabled=lower):
+        with torch.autocast(batch.items_M.device.type, dtype=self.precision, enabled=lower):
             return self.network.losses(batch)
 
 
@@ -157,7 +157,7 @@ def step(
     """One step of the optimiser; returns the losses, on the device still: to read them would make the host wait."""
     learner.optimizer.zero_grad(set_to_none=True)
     losses = objective(batch)
-    combine(list(losses.values()), list(learner.network.parameters()))
+    combine(list(losses.values()), [weight for weight in learner.network.parameters() if weight.requires_grad])
     before_step(learner.network)
     learner.optimizer.step()
     return {name: value.detach() for name, value in losses.items()}

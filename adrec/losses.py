@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-CHUNK_LOGITS = 2**20  # logits held at once: 4 MB; more leaves the caches of a core and is slower, by half at 16 MB
+# Logits held at once. On a processor 4 MB: more leaves the caches of a core and is slower, by half at 16 MB. On a GPU
+# 256 MB, a few chunks: each is a dozen kernels to launch.
+CHUNK_LOGITS = {"cpu": 2**20, "cuda": 2**26}
 CHUNK_TOKENS = 64  # fewer at once would waste the matrix unit
 
 
@@ -21,7 +23,8 @@ def next_item(x_MD: Tensor, targets_M: Tensor, items_VD: Tensor) -> Tensor:
         targets_M: rows of `items_VD`, int64.
         items_VD: embeddings of the candidates.
     """
-    return cross_entropy(x_MD, targets_M, items_VD, max(CHUNK_TOKENS, CHUNK_LOGITS // len(items_VD)))
+    logits = CHUNK_LOGITS.get(x_MD.device.type, CHUNK_LOGITS["cpu"])
+    return cross_entropy(x_MD, targets_M, items_VD, max(CHUNK_TOKENS, logits // len(items_VD)))
 
 
 def cross_entropy(x_MD: Tensor, targets_M: Tensor, items_VD: Tensor, chunk: int) -> Tensor:
@@ -43,7 +46,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     def forward(
         ctx: Any, x_MD: Tensor, targets_M: Tensor, items_VD: Tensor, chunk: int, precision: torch.dtype
     ) -> Tensor:
-        x_gradient_MD, items_gradient_VD = torch.empty_like(x_MD), torch.zeros_like(items_VD)
+        x_gradient_MD = torch.empty_like(x_MD)
+        items_gradient_VD = torch.zeros_like(items_VD) if ctx.needs_input_grad[2] else None
         rounded_VD = items_VD.to(precision)
         loss = x_MD.new_zeros(())
         for start in range(0, len(x_MD), chunk):
@@ -54,16 +58,17 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, Tensor, None, None]:
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, Tensor | None, None, None]:
         x_gradient_MD, items_gradient_VD = ctx.saved_tensors
         scale = upstream / max(1, len(x_gradient_MD))
-        return x_gradient_MD * scale, None, items_gradient_VD * scale, None, None
+        items = None if items_gradient_VD is None else items_gradient_VD * scale
+        return x_gradient_MD * scale, None, items, None, None
 
 
 def _add_chunk(
-    x_CD: Tensor, targets_C: Tensor, items_VD: Tensor, x_gradient_CD: Tensor, items_gradient_VD: Tensor
+    x_CD: Tensor, targets_C: Tensor, items_VD: Tensor, x_gradient_CD: Tensor, items_gradient_VD: Tensor | None
 ) -> Tensor:
-    """Write the tokens' own gradient, add theirs to the items', and return their summed loss.
+    """Write the tokens' own gradient, add theirs to the items' (None where these are frozen), return their summed loss.
 
     The softmax p is exp(logit - largest) / total; its gradient, p minus one at the target, is kept as multiples of the
     total, and the small [C, D] matrices are divided by it instead of the large [C, V] one. Products are of the
@@ -77,7 +82,9 @@ def _add_chunk(
     total_C1 = multiples_CV.sum(dim=1, keepdim=True)
     rounded_CV = multiples_CV.scatter_add_(1, targets_C[:, None], -total_C1).to(precision)
     torch.div(rounded_CV @ items_VD, total_C1, out=x_gradient_CD)
-    if precision == torch.float32:
+    if items_gradient_VD is None:
+        pass
+    elif precision == torch.float32:
         items_gradient_VD.addmm_(rounded_CV.T, x_CD / total_C1)
     else:
         items_gradient_VD += rounded_CV.T @ (x_CD / total_C1).to(precision)

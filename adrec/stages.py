@@ -23,6 +23,7 @@ from adrec.sequences import Dataset
 
 ITEM_EMBEDDING = "item_embedding.weight"
 VALIDATION_CUTOFFS = (5, 10, 20)
+Change = Callable[[Network], None]
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -36,6 +37,7 @@ class Stage:
         options: its section.
         combine: how the gradients of its losses become one.
         early_stopping: how often to validate and when to stop; None to train all epochs and keep the last.
+        at_start: what is done to the network before it trains.
         before_step: what happens to the gradients before each step.
     """
 
@@ -44,28 +46,29 @@ class Stage:
     options: config.Training | config.Warmup
     combine: Combine
     early_stopping: config.Training | None
-    before_step: Callable[[Network], None]
+    at_start: Change
+    before_step: Change
 
 
 def pretrain_stage(options: config.Training) -> Stage:
     """Stage 1."""
-    return Stage("pretrain", "sasrec", options, total, options, _leave_gradients)
+    return Stage("pretrain", "sasrec", options, total, options, _leave, _leave)
 
 
 def warmup_stage(options: config.Warmup) -> Stage:
     """Stage 2."""
-    freeze = {"exact": freeze_embedding, "decay": decay_embedding}[options.freeze]
-    return Stage("warmup", "adrec", options, COMBINATIONS[options.gradients], None, freeze)
+    freeze = {"exact": (freeze_embedding, _leave), "decay": (_leave, decay_embedding)}[options.freeze]
+    return Stage("warmup", "adrec", options, COMBINATIONS[options.gradients], None, *freeze)
 
 
 def finetune_stage(options: config.Finetune) -> Stage:
     """Stage 3."""
-    return Stage("finetune", "adrec", options, COMBINATIONS[options.gradients], options, _leave_gradients)
+    return Stage("finetune", "adrec", options, COMBINATIONS[options.gradients], options, _leave, _leave)
 
 
 def freeze_embedding(network: Network) -> None:
-    """Keep the item embeddings as they are: Adam passes over a parameter without a gradient."""
-    network.item_embedding.weight.grad = None
+    """Keep the item embeddings as they are, and spend nothing on their gradient."""
+    network.item_embedding.weight.requires_grad_(False)
 
 
 def decay_embedding(network: Network) -> None:
@@ -77,7 +80,7 @@ def decay_embedding(network: Network) -> None:
     network.item_embedding.weight.grad = torch.zeros_like(network.item_embedding.weight)
 
 
-def _leave_gradients(network: Network) -> None:
+def _leave(network: Network) -> None:
     """Train everything."""
 
 
@@ -108,6 +111,7 @@ def begin(
     unknown = network.load_state_dict(weights, strict=False).unexpected_keys
     assert not unknown, f"weights that {stage.network} does not have: {unknown}"
     network.to(device)
+    stage.at_start(network)
     optimizer = torch.optim.Adam(
         network.parameters(), lr=stage.options.learning_rate, weight_decay=stage.options.weight_decay, fused=True
     )

@@ -60,6 +60,18 @@ def test_no_tensor_is_a_fifteenth_of_the_logits_of_65_thousand_items() -> None:
     assert 0 < largest.bytes <= tokens * candidates * 4 / 15
 
 
+def test_embeddings_that_are_frozen_cost_no_gradient_and_change_no_other() -> None:
+    x_MD, targets_M, items_VD = random_problem(7, 9, 8, 1.0)
+    expected, _ = torch.autograd.grad(losses.cross_entropy(x_MD, targets_M, items_VD, 7), (x_MD, items_VD))
+    with torch.profiler.profile() as profile:
+        losses.cross_entropy(x_MD, targets_M, items_VD.detach(), 7).backward()
+    assert x_MD.grad is not None
+    assert torch.equal(x_MD.grad, expected)
+    products = {event.key: event.count for event in profile.key_averages()}
+    assert products["aten::mm"] == 2  # the logits, and what they say of the tokens
+    assert "aten::addmm_" not in products
+
+
 def test_a_loss_that_is_not_a_number_stays_so() -> None:
     x_MD, targets_M, items_VD = random_problem(4, 5, 8, 1.0)
     assert losses.next_item(x_MD * torch.nan, targets_M, items_VD).isnan()

@@ -65,6 +65,7 @@ def test_an_exact_freeze_leaves_the_item_embeddings_untouched(tiny: dict, datase
     run(stage, learner, dataset, tiny["model"])
     assert torch.equal(before, learner.network.item_embedding.weight)
     assert stages.ITEM_EMBEDDING not in stages.moments(learner)
+    assert learner.network.item_embedding.weight.grad is None  # not even computed
 
 
 def test_a_decaying_freeze_moves_every_weight_towards_zero_by_the_learning_rate(tiny: dict, dataset: Dataset) -> None:

@@ -1,9 +1,13 @@
-"""How fast the online store is filled: `python -m benchmarks.feature_speed`.
+"""How fast the online store is filled.
+
+    python -m benchmarks.feature_speed
 
 The bound is 12,000 users a second into SQLite on two cores, histories of 50 items each. Beside it, in the same rounds:
 Feast's own way in (`write_to_online_store`, a Pandas frame), and Feast's own SQLite store given our messages.
+Prints the figures and writes `benchmarks/results/feature_speed.json`.
 """
 
+import argparse
 import os
 import tempfile
 import time
@@ -71,6 +75,7 @@ def interleaved(rivals: dict[str, Callable[[], None]]) -> dict[str, dict[str, fl
 
 def main() -> None:
     """Run the benchmark."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     settings = cast(Publish, load(Path("params.yaml"))["publish"])
     os.environ.pop(REDIS_VARIABLE, None)
     load_before = os.getloadavg()[0]

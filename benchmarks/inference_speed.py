@@ -10,6 +10,7 @@ request can try at once depends on how much the noise moves the denoiser, so it 
 Prints a table and writes `benchmarks/results/inference_speed.json`.
 """
 
+import argparse
 import time
 from collections.abc import Callable
 from functools import partial
@@ -134,6 +135,7 @@ def table(found: dict[str, dict[str, Any]]) -> str:
 @torch.inference_mode()
 def main() -> None:
     """Run the benchmark."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     config = cast(Model, load(Path("params.yaml"))["model"])

@@ -1,8 +1,8 @@
-"""MovieLens-100K by the paper's protocol, from the ratings as GroupLens publishes them.
+"""MovieLens-100K with `params.yaml`, from the ratings as GroupLens publishes them.
 
     python -m benchmarks.movielens path/to/u.data [--folder FOLDER]
 
-Runs every step from `ingest` to `evaluate` with `params.yaml`, prints test HR and NDCG beside the paper's, and writes
+Runs every step from `ingest` to `evaluate`, prints test HR and NDCG beside the paper's, and writes
 `benchmarks/results/movielens.json`. What the steps made stays in the folder, if one is given: `benchmarks.genres` reads
 its checkpoints, `pretrained` and `finetuned`.
 """

@@ -4,7 +4,8 @@
 
 Runs what `benchmarks/results/real_diffusion` does not have yet, and may be stopped and started again between runs;
 trained weights stay in `artifacts/protocol`. Prints the tables and writes them as `real_diffusion.md`, with all values
-as `real_diffusion.json`, and drawn as `real_diffusion.svg` below `benchmarks/results`. `--table` trains nothing.
+as `real_diffusion.json`, and drawn as `real_diffusion-<dataset>.svg`, below `benchmarks/results`. `--table` trains
+nothing.
 """
 
 import json

@@ -7,6 +7,7 @@ Writes a CSV file of ROWS interactions (20 million) and a Parquet version of nin
 writes `benchmarks/results/validation_size.json`. Needs about 100 bytes of disk a row.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -100,9 +101,11 @@ def measure(folder: Path, blocks: int) -> dict[str, Any]:
     }
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Run the benchmark."""
-    rows = int(arguments[0]) if arguments else ROWS
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", metavar="ROWS", type=int, nargs="?", default=ROWS)
+    rows = parser.parse_args().rows
     if rows < 2 * BLOCK or rows % BLOCK:
         raise SystemExit(f"ROWS = {rows:,} must be a multiple of {BLOCK:,}, at least {2 * BLOCK:,}")
     with TemporaryDirectory() as folder:
@@ -115,4 +118,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -198,9 +198,12 @@ def report(found: sweep.Figures, titles: Mapping[str, str]) -> str:
 
 
 def write(found: sweep.Figures, titles: Mapping[str, str], folder: Path = RESULTS) -> list[Path]:
-    """Write the tables, the values by seed, and the picture."""
+    """Write the tables, the values by seed with what they ran on, and the picture."""
     figures = summary(found, titles)
-    contents = {"ablations.md": report(found, titles), "ablations.json": json.dumps(figures, indent=2)}
+    contents = {
+        "ablations.md": report(found, titles),
+        "ablations.json": json.dumps({**sweep.surroundings(found), **figures}, indent=2),
+    }
     for name, content in contents.items():
         with new_file(folder / name) as unfinished:
             unfinished.write_text(content + "\n")

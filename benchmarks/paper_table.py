@@ -114,7 +114,7 @@ def _verdict(cell: Cell) -> str:
 
 
 def write(of: Mapping[tuple[str, str], Mapping[str, Cell]], found: sweep.Figures, folder: Path = RESULTS) -> list[Path]:
-    """Write the table as Markdown and, with the values by seed, as JSON."""
+    """Write the table as Markdown and, with the values by seed and what they ran on, as JSON."""
     figures: dict[str, dict[str, Any]] = {
         f"{dataset} {recipe}": {
             "seeds": sorted(found[dataset, recipe]),
@@ -122,7 +122,8 @@ def write(of: Mapping[tuple[str, str], Mapping[str, Cell]], found: sweep.Figures
         }
         for (dataset, recipe), metrics in of.items()
     }
-    contents = {"paper_table.md": table(of), "paper_table.json": json.dumps(figures, indent=2)}
+    values = {**sweep.surroundings(found), **figures}
+    contents = {"paper_table.md": table(of), "paper_table.json": json.dumps(values, indent=2)}
     for name, content in contents.items():
         with new_file(folder / name) as unfinished:
             unfinished.write_text(content + "\n")

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,12 @@ def surroundings() -> dict[str, str]:
         "machine": machine(),
         "torch": torch.__version__,
     }
+
+
+def surroundings_of(runs: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """The first and the last date, the machines and the versions of torch of runs, each kept with its own."""
+    dates, machines, torches = (sorted({run[key] for run in runs}) for key in ("date", "machine", "torch"))
+    return {"dates": [*dates[:1], *dates[-1:]], "machines": machines, "torch": torches}
 
 
 def machine() -> str:

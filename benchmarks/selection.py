@@ -5,10 +5,11 @@
 Fine-tunes the ADRec of `benchmarks.paper_table`, and with the changes that `benchmarks.ablations` found to help on
 ML-100K, each alone and together, without early stopping, and tests every evaluated epoch. Runs what
 `benchmarks/results/selection` does not have yet, and may be stopped and started again between runs. Prints a table of
-mean ± standard deviation over seeds, in per cent, and writes it as `benchmarks/results/selection.md`. `--table` trains
-nothing.
+mean ± standard deviation over seeds, in per cent, and writes it as `benchmarks/results/selection.md` and with all
+values as `benchmarks/results/selection.json`. `--table` trains nothing.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,7 @@ METRICS = ("HR@20", "NDCG@20")
 
 Tried = Sequence[Mapping[str, Any]]  # evaluated epochs in their order: number, validation metrics, test metrics
 Rule = Callable[[Tried], int]  # the index of the one that is tested
+Chosen = dict[str, dict[str, dict[str, dict[int, float]]]]  # by recipe's title, rule, what of the epoch, and seed
 
 
 def recipes(params: Mapping[str, Any]) -> dict[str, Recipe]:
@@ -106,16 +108,48 @@ def _latest(tried: Tried, patience: int, metrics: Sequence[str]) -> int:
     return chosen
 
 
-def table(found: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> str:
-    """What each rule chooses on one dataset, of each recipe by its title and of each seed, as Markdown."""
+def choices(found: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> Chosen:
+    """What each rule chooses on one dataset, of each recipe by its title: the epoch and, in per cent, its test."""
+    return {title: {name: _choice(rule, by_seed) for name, rule in RULES.items()} for title, by_seed in found.items()}
+
+
+def _choice(rule: Rule, by_seed: Mapping[int, Mapping[str, Any]]) -> dict[str, dict[int, float]]:
+    chosen = {seed: run["tried"][rule(run["tried"])] for seed, run in by_seed.items()}
+    tests = {metric: {seed: 100 * epoch["test"][metric] for seed, epoch in chosen.items()} for metric in METRICS}
+    return {"epoch": {seed: epoch["epoch"] for seed, epoch in chosen.items()}, **tests}
+
+
+def table(chosen: Chosen) -> str:
+    """The choices on one dataset as Markdown."""
     lines = [f"| recipe | tested epoch | number | {' | '.join(METRICS)} |", "|---" * (3 + len(METRICS)) + "|"]
-    for title, by_seed in found.items():
-        for name, rule in RULES.items():
-            chosen = [run["tried"][rule(run["tried"])] for run in by_seed.values()]
-            values = (shown([100 * epoch["test"][metric] for epoch in chosen]) for metric in METRICS)
-            numbers = ", ".join(str(epoch["epoch"]) for epoch in chosen)
+    for title, by_rule in chosen.items():
+        for name, choice in by_rule.items():
+            numbers = ", ".join(map(str, choice["epoch"].values()))
+            values = (shown(list(choice[metric].values())) for metric in METRICS)
             lines.append(f"| {title} | {name} | {numbers} | {' | '.join(values)} |")
     return "\n".join(lines)
+
+
+def write(found: sweep.Figures, titles: Mapping[str, str], folder: Path = record.RESULTS) -> list[Path]:
+    """Write the tables as Markdown and, with the values by seed and what they ran on, as JSON.
+
+    Args:
+        found: the runs.
+        titles: what the row of each recipe is called.
+        folder: where to.
+    """
+    chosen = {
+        dataset: choices({title: found[dataset, name] for name, title in titles.items()})
+        for dataset in dict.fromkeys(dataset for dataset, _ in found)
+    }
+    contents = {
+        "selection.md": "\n\n".join(f"### {dataset}\n\n{table(each)}" for dataset, each in chosen.items()),
+        "selection.json": json.dumps({**sweep.surroundings(found), **chosen}, indent=2),
+    }
+    for name, content in contents.items():
+        with new_file(folder / name) as unfinished:
+            unfinished.write_text(content + "\n")
+    return [folder / name for name in contents]
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -126,14 +160,8 @@ def main(words: Sequence[str] | None = None) -> None:
     found = sweep.carry_out(chosen, options, FOLDER, perform)
     if options.epochs:
         return  # nothing to compare
-    tables = (
-        f"### {dataset}\n\n{table({title: found[dataset, recipe.name] for title, recipe in tried.items()})}"
-        for dataset in options.datasets
-    )
-    text = "\n\n".join(tables)
-    print(text)
-    with new_file(record.RESULTS / "selection.md") as unfinished:
-        unfinished.write_text(text + "\n")
+    tables, values = write(found, {recipe.name: title for title, recipe in tried.items()})
+    print(tables.read_text(), f"written to {tables} {values}", sep="\n")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from adrec.fit import SELECTION_METRIC, Epoch
 from adrec.sequences import Dataset
-from benchmarks import protocol, runs
+from benchmarks import protocol, record, runs
 from benchmarks.datasets import FILES, load
 from benchmarks.protocol import Recipe
 from benchmarks.runs import Run
@@ -26,6 +26,11 @@ TRIES = Path("artifacts/protocol/tries")  # what fewer epochs gave is no result
 # Of a recipe, a dataset, a seed, whom to tell of epochs, and the folder of first stages, the figures.
 Perform = Callable[[Recipe, Dataset, int, protocol.Watch, Path], dict[str, Any]]
 Figures = dict[tuple[str, str], dict[int, dict[str, Any]]]  # of each seed, by dataset and recipe
+
+
+def surroundings(found: Figures) -> dict[str, list[str]]:
+    """When and where the runs behind a table ran."""
+    return record.surroundings_of([run for by_seed in found.values() for run in by_seed.values()])
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from benchmarks.sweep import Figures
 def run(hit: float) -> dict:
     steps = {"HR@20": hit, "NDCG@20": hit / 2, "overlap": 0.5}
     return {
+        **{"date": "2026-01-01", "machine": "one", "torch": "2"},
         "metrics": {"HR@20": hit, "NDCG@20": hit / 2},
         "reverse_steps": {"8": steps, "1": steps},
         "denoising": {"mse": 0.6, "mse_of_zero": 0.01},
@@ -85,7 +86,9 @@ def test_differences_are_paired_by_seed(found: Figures, titles: dict[str, str]) 
 def test_tables_values_and_picture_are_written(found: Figures, titles: dict[str, str], tmp_path: Path) -> None:
     ablations.write(found, titles, tmp_path)
     assert (tmp_path / "ablations.md").read_text() == ablations.report(found, titles) + "\n"
-    values = json.loads((tmp_path / "ablations.json").read_text())["ml-100k"]["without warm-up"]["HR@20"]
+    written = json.loads((tmp_path / "ablations.json").read_text())
+    assert (written["dates"], written["machines"]) == (["2026-01-01", "2026-01-01"], ["one"])
+    values = written["ml-100k"]["without warm-up"]["HR@20"]
     assert values["differences"] == {"2025": pytest.approx(-1), "2026": pytest.approx(-3)}
     assert ElementTree.parse(tmp_path / "ablations.svg").getroot().tag.endswith("svg")  # noqa: S314 (our own)
     first = (tmp_path / "ablations.svg").read_bytes()

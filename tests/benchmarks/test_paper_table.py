@@ -11,7 +11,11 @@ from benchmarks.sweep import Figures
 
 def figures(*hits: float) -> dict[int, dict]:
     return {
-        2025 + n: {"batch_means": {"HR@20": hit, "NDCG@20": hit / 2}, "metrics": {"HR@20": hit / 2, "NDCG@20": hit / 5}}
+        2025 + n: {
+            **{"date": f"2026-01-0{n + 1}", "machine": "two" if n else "one", "torch": "2"},
+            "batch_means": {"HR@20": hit, "NDCG@20": hit / 2},
+            "metrics": {"HR@20": hit / 2, "NDCG@20": hit / 5},
+        }
         for n, hit in enumerate(hits)
     }
 
@@ -57,7 +61,13 @@ def test_the_table_has_a_row_a_model_and_says_what_is_missing() -> None:
 def test_all_values_are_written_beside_the_table(tmp_path: Path) -> None:
     write(cells(FOUND), FOUND, tmp_path)
     assert (tmp_path / "paper_table.md").read_text() == table(cells(FOUND)) + "\n"
-    values = json.loads((tmp_path / "paper_table.json").read_text())["ml-100k adrec"]
+    written = json.loads((tmp_path / "paper_table.json").read_text())
+    assert (written["dates"], written["machines"], written["torch"]) == (
+        ["2026-01-01", "2026-01-03"],
+        ["one", "two"],
+        ["2"],
+    )
+    values = written["ml-100k adrec"]
     assert values["seeds"] == [2025, 2026, 2027]
     assert values["HR@20"] == {
         "values": pytest.approx([21, 22, 23]),

@@ -1,11 +1,15 @@
 """Which epoch each rule would test."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from adrec import config
 from benchmarks import selection
 from benchmarks.runs import differing
 from benchmarks.selection import Tried
+from benchmarks.sweep import Figures
 
 
 def tried(*values: tuple[float, float, float]) -> Tried:
@@ -41,9 +45,23 @@ def test_hindsight_is_above_every_rule() -> None:
 
 def test_the_table_names_recipe_and_epochs() -> None:
     found = {"ADRec": {2025: {"tried": RISING_HITS}, 2026: {"tried": RISING_HITS[:1]}}, "other": {}}
-    rows = selection.table(found).splitlines()
+    rows = selection.table(selection.choices(found)).splitlines()
     assert rows[2] == "| ADRec | best validation NDCG@20 | 25, 5 | 50.00 ± 0.00 (2) | 80.00 ± 14.14 (2) |"
     assert rows[2 + len(selection.RULES)] == "| other | best validation NDCG@20 |  | not run | not run |"
+
+
+def test_the_chosen_epochs_are_written_with_where_they_were_trained(tmp_path: Path) -> None:
+    origin = {"date": "2026-01-02", "machine": "one", "torch": "2"}
+    found: Figures = {("ml-100k", "adrec"): {2025: {**origin, "tried": RISING_HITS}}}
+    tables, values = selection.write(found, {"adrec": "ADRec"}, tmp_path)
+    assert tables.read_text().startswith("### ml-100k\n\n| recipe |")
+    written = json.loads(values.read_text())
+    assert written["machines"] == ["one"]
+    assert written["ml-100k"]["ADRec"]["best validation NDCG@20"] == {
+        "epoch": {"2025": 25},
+        "HR@20": {"2025": 50},
+        "NDCG@20": {"2025": 90},
+    }
 
 
 def test_all_three_changes_are_those_that_are_made_alone(params: dict[str, config.Section]) -> None:

@@ -75,5 +75,5 @@ format: $(READY)  ## format the code
 	@ruff format .
 	@ruff check --fix --quiet .
 
-clean:  ## forget every run, version, feature and Bento
+clean:  ## delete artifacts/ (all runs, data versions, features and Bentos) and DVC's cache
 	@rm -rf artifacts .dvc/cache .dvc/tmp

@@ -6,6 +6,7 @@ is nothing to launch (`benchmarks/training_speed.py` has what it costs there).
 """
 
 import os
+import shlex
 import shutil
 from contextlib import AbstractContextManager, nullcontext
 
@@ -14,8 +15,15 @@ from torch import nn
 
 from adrec.encoder import Encoder
 
-ROWS = 16  # a batch has a multiple of so many rows; each multiple that occurs is compiled once
+ROWS = 16  # a batch has a multiple of so many rows, or of more where it is large
+SHAPES = 32  # numbers of rows that can occur; each is compiled once
+LIMITS = {"recompile_limit": SHAPES, "isolate_recompiles": True}  # torch's own limit, 8, would leave the others eager
 OPTIONS = {"triton.cudagraphs": True, "fallback_random": True}  # CUDA graphs; the random numbers of eager blocks
+
+
+def multiple(batch_size: int) -> int:
+    """What the number of rows of `batch_size` users is rounded up to; no user takes more than one row."""
+    return max(ROWS, -(-batch_size // SHAPES))
 
 
 def compile_blocks(network: nn.Module) -> None:
@@ -25,13 +33,13 @@ def compile_blocks(network: nn.Module) -> None:
         ValueError: there is no compiler.
     """
     compiler = os.environ.get("CXX", "g++")
-    if not shutil.which(compiler):
+    if not shutil.which(next(iter(shlex.split(compiler)), "")):
         raise ValueError(
             f"model.compile = true needs a C++ compiler, and there is no {compiler!r}: install it, or set CXX"
         )
     for part in network.children():
         if isinstance(part, Encoder):
-            part.compile(dynamic=False, options=OPTIONS)
+            part.compile(dynamic=False, options=OPTIONS, **LIMITS)
 
 
 def eager(compiled: bool) -> AbstractContextManager[None]:

@@ -18,7 +18,7 @@ from adrec.parallel import ALONE, Place, average, share
 from adrec.sequences import Histories
 
 SELECTION_METRIC = "NDCG@20"
-COSINE_HORIZON = 500  # epochs until the learning rate would reach zero, as in the released code
+COSINE_HORIZON = 500  # epochs, if no more are asked for, until the learning rate would be zero, as in the released code
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def fit(
         epochs: in all, those in the log included.
         batch_size: users, of all processes together.
         max_length: inputs per user, the most recent ones.
-        learning_rate: of the first epoch; it follows a cosine over `COSINE_HORIZON` epochs.
+        learning_rate: of the first epoch; it follows half a cosine.
         combine: how the gradients of several losses become one.
         before_step: called between the backward pass and the optimiser's step.
 
@@ -123,7 +123,7 @@ def fit(
     resident = Resident.of(histories, max_length, learner.device)
     for number in range(len(learner.log) + 1, epochs + 1):
         for group in learner.optimizer.param_groups:
-            group["lr"] = learning_rate * (1 + math.cos(math.pi * (number - 1) / COSINE_HORIZON)) / 2
+            group["lr"] = learning_rate * (1 + math.cos(math.pi * (number - 1) / max(COSINE_HORIZON, epochs))) / 2
         learner.network.train()
         steps = []
         for count, batch in enumerate(_batches(learner, resident, number, batch_size), 1):

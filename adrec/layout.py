@@ -101,7 +101,7 @@ class Layout:
 
     def tokens(self, x_RW: Tensor) -> Tensor:
         """What stands [M, ...] in the tokens' places of [R, S + W, ...]."""
-        return x_RW.flatten(0, 1)[self.spot_M]
+        return x_RW.flatten(0, 1).index_select(0, self.spot_M)  # a GPU sorts in the backward pass of indexing
 
     def ends(self, x_RW: Tensor) -> Tensor:
         """What stands [B, ...] at each history's end in [R, S + W, ...]."""

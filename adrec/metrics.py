@@ -69,8 +69,11 @@ def means(ranks: np.ndarray, cutoffs: Sequence[int]) -> dict[str, float]:
 
 
 def confidence(values: np.ndarray, resamples: int, seed: int = 0, level: float = 0.95) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean over users: it covers the choice of users, not of training seeds."""
-    random = np.random.default_rng(seed)
-    draws = np.array([values[random.integers(len(values), size=len(values))].mean() for _ in range(resamples)])
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    """Percentile bootstrap interval of the mean over users: it covers the choice of users, not of training seeds.
+
+    A metric takes few values, so what is drawn is how many users have each.
+    """
+    distinct, users = np.unique(values, return_counts=True)
+    draws = np.random.default_rng(seed).multinomial(len(values), users / len(values), size=resamples) @ distinct
+    low, high = np.quantile(draws / len(values), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

@@ -41,12 +41,22 @@ def join(device: torch.device) -> Place:
 
 def share(module: nn.Module, place: Place) -> nn.Module:
     """The module, its gradients averaged over all processes in each backward pass."""
-    return module if place.processes == 1 else DistributedDataParallel(module)
+    return module if place.processes == 1 else DistributedDataParallel(module, forward_sync_buffers=False)  # constants
+
+
+def total(values: Tensor, place: Place) -> Tensor:
+    """The sum of each value over all processes; `values` may become it."""
+    if place.processes > 1:
+        dist.all_reduce(values)
+    return values
 
 
 def average(values: Tensor, place: Place) -> Tensor:
-    """The mean of each value over all processes."""
+    """The mean of each value over all processes; `values` may be lost."""
+    return total(values, place) / place.processes
+
+
+def wait(place: Place) -> None:
+    """Until all processes are here."""
     if place.processes > 1:
-        dist.all_reduce(values)
-        values = values / place.processes
-    return values
+        dist.barrier()

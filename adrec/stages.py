@@ -8,11 +8,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from adrec import config
-from adrec.compiled import ROWS, compile_blocks, eager
+from adrec import config, parallel
+from adrec.compiled import compile_blocks, eager, multiple
 from adrec.fit import Epoch, Learner, derived_seed, fit, patience_is_over
 from adrec.gradients import COMBINATIONS, Combine, total
 from adrec.metrics import means
@@ -118,8 +119,8 @@ def begin(
     load_moments(network, optimizer, optimizer_state or {})
     if model.compile:
         compile_blocks(network)
-    precision, multiple = PRECISIONS[model.precision], ROWS if model.compile else 1
-    return Learner(stage.name, network, optimizer, model.seed, device, precision, place, multiple)
+    precision, rows = PRECISIONS[model.precision], multiple(stage.options.batch_size) if model.compile else 1
+    return Learner(stage.name, network, optimizer, model.seed, device, precision, place, rows)
 
 
 def _check_combination(stage: Stage, model: config.Model, place: Place) -> None:
@@ -164,12 +165,19 @@ def train(stage: Stage, learner: Learner, dataset: Dataset, model: config.Model)
 
 
 def validate(learner: Learner, dataset: Dataset, model: config.Model) -> dict[str, float]:
-    """Metrics on the validation targets by the paper's protocol: the whole catalogue, history included."""
+    """Metrics on the validation targets by the paper's protocol: the whole catalogue, history included.
+
+    Of several processes each ranks its share of the targets; all get the same metrics, so none stops alone.
+    """
     learner.network.eval()
     histories, targets = dataset.questions("validation")
     scorer = network_scorer(learner.network, model.max_length, learner.device)
+    ranks = torch.zeros(len(targets), dtype=torch.int64, device=learner.device)
+    own = np.arange(learner.place.process, len(targets), learner.place.processes)
     with eager(model.compile):
-        return means(rank_targets(scorer, histories, targets, exclude_history=False), VALIDATION_CUTOFFS)
+        found = rank_targets(scorer, histories.only(own), targets[own], exclude_history=False)
+    ranks[own] = torch.from_numpy(found).to(learner.device)
+    return means(parallel.total(ranks, learner.place).cpu().numpy(), VALIDATION_CUTOFFS)
 
 
 def embeddings_of(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from adrec import config, stages
 from adrec.checkpoint import Checkpoint
 from adrec.fit import SELECTION_METRIC, Epoch, Learner
+from adrec.parallel import wait
 from adrec.progress import Progress
 from adrec.sequences import Dataset
 from components.revision import ROOT, content_hash, files
@@ -51,6 +52,7 @@ def train(
     learner = stages.begin(stage, model, len(data.catalogue), weights, moments)
     progress = Progress.under(progress_folder(), stage, learner, data, model, _training_code())
     go_on(progress, learner, stage.options.epochs)
+    wait(learner.place)  # none may be done, and forget the progress, before all have read it
     done, epochs = len(learner.log), stage.options.epochs
     if not learner.place.first:  # of several processes that come to the same, the first one writes and speaks
         for _ in stages.train(stage, learner, data, model):

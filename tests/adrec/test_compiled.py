@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounter
 from torch._dynamo.utils import counters
 
 from adrec import config, stages
-from adrec.compiled import OPTIONS, ROWS
+from adrec.compiled import LIMITS, OPTIONS, ROWS, SHAPES, multiple
 from adrec.encoder import Encoder
 from adrec.fit import Learner
 from adrec.layout import Layout
@@ -28,7 +29,8 @@ def dataset(tiny_dataset: Path) -> Dataset:
 def trained(model: config.Model, tiny: dict[str, config.Section], dataset: Dataset) -> Learner:
     """After stage 3 from random weights, in rows as compiled blocks have them."""
     stage = stages.finetune_stage(tiny["finetune"])
-    learner = replace(stages.begin(stage, model, len(dataset.catalogue), {}), multiple=ROWS)
+    rows = multiple(stage.options.batch_size)
+    learner = replace(stages.begin(stage, model, len(dataset.catalogue), {}), multiple=rows)
     for _ in stages.train(stage, learner, dataset, model):
         pass
     return learner
@@ -75,6 +77,29 @@ def test_validation_compiles_nothing(tiny: dict[str, config.Section], dataset: D
     assert compiled > 0
     stages.validate(learner, dataset, replace(model, max_length=5))
     assert counters["stats"]["unique_graphs"] == compiled
+
+
+@pytest.mark.parametrize("batch_size", [1, 16, 511, 512, 513, 4096, 100_001])
+def test_a_batch_comes_in_no_more_numbers_of_rows_than_are_compiled(batch_size: int) -> None:
+    assert ROWS <= multiple(batch_size) <= max(ROWS, batch_size)
+    assert multiple(batch_size) * SHAPES >= batch_size
+
+
+def test_each_number_of_rows_is_compiled_once() -> None:
+    graphs, encoder = CompileCounter(), Encoder(1, 16, 2, 0.0)
+    encoder.compile(dynamic=False, backend=graphs, **LIMITS)
+    for _ in range(2):
+        for rows in range(1, SHAPES + 1):
+            encoder(torch.zeros(rows, 3, 16), torch.ones(rows, 1, 3, 3, dtype=torch.bool))
+    assert graphs.frame_count == SHAPES
+
+
+def test_a_compiler_is_found_behind_its_wrapper(
+    tiny: dict[str, config.Section], dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "env g++")
+    stage, model = stages.finetune_stage(tiny["finetune"]), replace(tiny["model"], compile=True)
+    assert stages.begin(stage, model, len(dataset.catalogue), {}).multiple == ROWS
 
 
 def test_a_missing_compiler_is_named_before_training(

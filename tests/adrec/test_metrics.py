@@ -41,3 +41,11 @@ def test_the_interval_holds_the_mean_and_shrinks_with_users() -> None:
     wide, narrow = (confidence(random.random(users), 200) for users in (50, 5000))
     assert wide[0] < 0.5 < wide[1]
     assert narrow[1] - narrow[0] < (wide[1] - wide[0]) / 3
+
+
+def test_the_interval_is_that_of_users_drawn_with_replacement() -> None:
+    random = np.random.default_rng(1)
+    values = ndcg(random.integers(0, 40, size=400), 20)
+    means = values[random.integers(400, size=(4000, 400))].mean(axis=1)
+    expected = np.quantile(means, [0.025, 0.975])
+    np.testing.assert_allclose(confidence(values, 4000), expected, atol=0.05 * (expected[1] - expected[0]))

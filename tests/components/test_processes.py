@@ -39,6 +39,7 @@ def test_two_processes_give_the_losses_and_weights_of_one(
         for stage, epochs in theirs.about["log"].items():
             for epoch, other in zip(epochs, ours.about["log"][stage], strict=True):
                 assert other["losses"] == pytest.approx(epoch["losses"], rel=1e-5)
+                assert (other["validation"] or {}) == pytest.approx(epoch["validation"] or {}, rel=1e-3)
         for name, weights in theirs.weights.items():
             torch.testing.assert_close(ours.weights[name], weights, rtol=1e-3, atol=1e-4)
 

@@ -1,1 +1,1 @@
-"""ADRec: sequential recommendation by auto-regression and token-level diffusion, on torch and numpy alone."""
+"""ADRec: sequential recommendation by auto-regression and token-level diffusion."""

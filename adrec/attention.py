@@ -1,6 +1,6 @@
-"""Multi-head attention, over whole sequences and, with cached keys and values, over one new position.
+"""Multi-head attention, over whole rows and, with cached keys and values, over one new position.
 
-Legend: B sequences, L positions, D width, H heads, E = D / H; R rows of W columns (`adrec.layout`).
+Legend: R rows of W columns, B histories of L positions in them (`adrec.layout`), D width, H heads, E = D / H.
 """
 
 from collections.abc import Callable
@@ -29,41 +29,41 @@ class Attention(nn.Module):
         self.value = nn.Linear(dimension, dimension)
         self.output = nn.Linear(dimension, dimension)
 
-    def forward(self, x_BLD: Tensor, seen_BLD: Tensor, mask_B1LL: Tensor) -> Tensor:
-        """Let each position of `x_BLD` gather from those of `seen_BLD`: from itself and others in self-attention.
+    def forward(self, x_RWD: Tensor, seen_RWD: Tensor, mask_R1WW: Tensor) -> Tensor:
+        """Let each position of `x_RWD` gather from those of `seen_RWD`: from itself and others in self-attention.
 
         Args:
-            x_BLD: what asks.
-            seen_BLD: what answers.
-            mask_B1LL: true where the row's position may see the column's, or what is added to the logits.
+            x_RWD: what asks.
+            seen_RWD: what answers.
+            mask_R1WW: true where the row's position may see the column's, or what is added to the logits.
         """
-        return self.gather(x_BLD, self.keys_values(seen_BLD), mask_B1LL)
+        return self.gather(x_RWD, self.keys_values(seen_RWD), mask_R1WW)
 
-    def keys_values(self, seen_BLD: Tensor) -> KeysValues:
-        """Of what answers, the keys and the values, both [B, L, D]."""
-        return self.key(seen_BLD), self.value(seen_BLD)
+    def keys_values(self, seen_RWD: Tensor) -> KeysValues:
+        """Of what answers, the keys and the values, both [R, W, D]."""
+        return self.key(seen_RWD), self.value(seen_RWD)
 
-    def gather(self, x_BLD: Tensor, keys_values: KeysValues, mask_B1LL: Tensor) -> Tensor:
+    def gather(self, x_RWD: Tensor, keys_values: KeysValues, mask_R1WW: Tensor) -> Tensor:
         """`forward`, where the keys and values of what answers are known."""
-        query_BHLE, key_BHLE, value_BHLE = (self._split(part) for part in (self.query(x_BLD), *keys_values))
-        attended_BHLE = self._attend(query_BHLE, key_BHLE, value_BHLE, mask_B1LL)
-        return self.output(attended_BHLE.transpose(1, 2).flatten(2))
+        query_RHWE, key_RHWE, value_RHWE = (self._split(part) for part in (self.query(x_RWD), *keys_values))
+        attended_RHWE = self._attend(query_RHWE, key_RHWE, value_RHWE, mask_R1WW)
+        return self.output(attended_RHWE.transpose(1, 2).flatten(2))
 
-    def _attend(self, query_BHLE: Tensor, key_BHLE: Tensor, value_BHLE: Tensor, mask_B1LL: Tensor) -> Tensor:
+    def _attend(self, query_RHWE: Tensor, key_RHWE: Tensor, value_RHWE: Tensor, mask_R1WW: Tensor) -> Tensor:
         """Scaled dot-product attention, with dropout of its weights in training.
 
         torch has no fused kernel with dropout for a processor; what it does there instead looks for rows that see
         nothing, of which there are none here, and takes a tenth of a training step longer.
         """
-        if not self.training or query_BHLE.is_cuda:
+        if not self.training or query_RHWE.is_cuda:
             dropped = self.dropout.p if self.training else 0.0
-            return F.scaled_dot_product_attention(query_BHLE, key_BHLE, value_BHLE, mask_B1LL, dropped)
-        logits_BHLL = (query_BHLE * query_BHLE.shape[-1] ** -0.5) @ key_BHLE.transpose(2, 3)
-        if mask_B1LL.dtype == torch.bool:
-            logits_BHLL.masked_fill_(~mask_B1LL, -torch.inf)
+            return F.scaled_dot_product_attention(query_RHWE, key_RHWE, value_RHWE, mask_R1WW, dropped)
+        logits_RHWW = (query_RHWE * query_RHWE.shape[-1] ** -0.5) @ key_RHWE.transpose(2, 3)
+        if mask_R1WW.dtype == torch.bool:
+            logits_RHWW.masked_fill_(~mask_R1WW, -torch.inf)
         else:
-            logits_BHLL += mask_B1LL
-        return self.dropout(logits_BHLL.softmax(dim=-1)) @ value_BHLE
+            logits_RHWW += mask_R1WW
+        return self.dropout(logits_RHWW.softmax(dim=-1)) @ value_RHWE
 
     def after(self, keys_values: KeysValues, layout: Layout, bias_B1CL: Tensor) -> Step:
         """Self-attention at the last position of histories that do not change before it.

@@ -32,7 +32,7 @@ class Sum(Conditioning):
     """A sum, place by place."""
 
     def forward(self, condition_RWD: Tensor, noisy_RWD: Tensor, time_RWD: Tensor, mask_R1WW: Tensor) -> Tensor:
-        """As `join`."""
+        """`join` at all places, [R, W, D]."""
         return self.join(condition_RWD, noisy_RWD, time_RWD)
 
     def of_last(self, condition_RWD: Tensor, layout: Layout, bias_B11L: Tensor) -> Last:
@@ -53,7 +53,7 @@ class ScaledSum(Sum):
         self.scale = scale
 
     def join(self, condition: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
-        """See above."""
+        """z, [..., D]."""
         return torch.add(condition, noisy + time, alpha=self.scale)
 
 
@@ -65,7 +65,7 @@ class ProjectedSum(Sum):
         self.project = nn.Linear(dimension, dimension)
 
     def join(self, condition: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
-        """See above."""
+        """z, [..., D]."""
         return condition + self.project(noisy) + time
 
 
@@ -78,7 +78,7 @@ class GatedSum(Sum):
         self.gate = nn.Linear(dimension, dimension)
 
     def join(self, condition: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
-        """See above."""
+        """z, [..., D]."""
         return condition + self.gate(time).sigmoid() * self.project(noisy) + time
 
 
@@ -91,7 +91,7 @@ class CrossAttention(Conditioning):
         self.norm = nn.LayerNorm(dimension)
 
     def forward(self, condition_RWD: Tensor, noisy_RWD: Tensor, time_RWD: Tensor, mask_R1WW: Tensor) -> Tensor:
-        """See above."""
+        """z, [R, W, D]."""
         asking_RWD = noisy_RWD + time_RWD
         return self.norm(asking_RWD + self.attention(asking_RWD, condition_RWD, mask_R1WW))
 
@@ -106,29 +106,9 @@ class CrossAttention(Conditioning):
         return last
 
 
-def scaled_sum(config: ModelConfig) -> Conditioning:
-    """Build the conditioning of ADRec."""
-    return ScaledSum(config.conditioning_scale)
-
-
-def projected_sum(config: ModelConfig) -> Conditioning:
-    """Build the conditioning in which noise matters."""
-    return ProjectedSum(config.dimension)
-
-
-def gated_sum(config: ModelConfig) -> Conditioning:
-    """Build the conditioning in which noise matters as much as there is of the item in it."""
-    return GatedSum(config.dimension)
-
-
-def cross_attention(config: ModelConfig) -> Conditioning:
-    """Build the conditioning of the paper's Figure 5."""
-    return CrossAttention(config.dimension, config.heads, config.dropout)
-
-
 CONDITIONINGS: dict[str, Callable[[ModelConfig], Conditioning]] = {
-    "scaled_sum": scaled_sum,
-    "projected_sum": projected_sum,
-    "gated_sum": gated_sum,
-    "cross_attention": cross_attention,
+    "scaled_sum": lambda config: ScaledSum(config.conditioning_scale),
+    "projected_sum": lambda config: ProjectedSum(config.dimension),
+    "gated_sum": lambda config: GatedSum(config.dimension),
+    "cross_attention": lambda config: CrossAttention(config.dimension, config.heads, config.dropout),
 }

@@ -46,25 +46,11 @@ class Perceptron(nn.Module):
         return self.norm(self.narrow(F.silu(self.widen(x))))
 
 
-def transformer(config: ModelConfig) -> nn.Module:
-    """Build the attention denoising module."""
-    return Encoder(config.denoiser_blocks, config.dimension, config.heads, config.dropout)
-
-
-def perceptron(config: ModelConfig) -> nn.Module:
-    """Build the perceptron."""
-    return Perceptron(config.dimension)
-
-
-def normalised(config: ModelConfig) -> nn.Module:
-    """Leave the output as its last norm makes it, of root mean square 1 at first: ADRec's."""
-    return nn.Identity()
-
-
-def linear(config: ModelConfig) -> nn.Module:
-    """Let the output reach any scale, as a prediction of a vector should."""
-    return nn.Linear(config.dimension, config.dimension)
-
-
-DENOISERS: dict[str, Callable[[ModelConfig], nn.Module]] = {"transformer": transformer, "perceptron": perceptron}
-OUTPUTS: dict[str, Callable[[ModelConfig], nn.Module]] = {"normalised": normalised, "linear": linear}
+DENOISERS: dict[str, Callable[[ModelConfig], nn.Module]] = {
+    "transformer": lambda config: Encoder(config.denoiser_blocks, config.dimension, config.heads, config.dropout),
+    "perceptron": lambda config: Perceptron(config.dimension),
+}
+OUTPUTS: dict[str, Callable[[ModelConfig], nn.Module]] = {
+    "normalised": lambda config: nn.Identity(),  # as the last norm leaves it, of root mean square 1 at first: ADRec's
+    "linear": lambda config: nn.Linear(config.dimension, config.dimension),  # of any scale, as a prediction is
+}

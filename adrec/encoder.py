@@ -1,6 +1,6 @@
 """The post-norm transformer that SASRec, ADRec's causal attention module and its denoiser all are.
 
-Legend: B sequences, L positions, C candidates for the last, D width; R rows of W columns (`adrec.layout`).
+Legend: R rows of W columns, B histories in them (`adrec.layout`), C candidates for a history's last position, D width.
 """
 
 from functools import reduce
@@ -29,15 +29,15 @@ class Block(nn.Module):
         self.feed_forward_norm = nn.LayerNorm(dimension, eps=LAYER_NORM_EPSILON)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x_BLD: Tensor, mask_B1LL: Tensor) -> Tensor:
-        """Transform whole sequences; the mask is that of `Attention.forward`."""
-        return self.given(x_BLD, self.attention.keys_values(x_BLD), mask_B1LL)
+    def forward(self, x_RWD: Tensor, mask_R1WW: Tensor) -> Tensor:
+        """Transform whole rows, [R, W, D]; the mask is that of `Attention.forward`."""
+        return self.given(x_RWD, self.attention.keys_values(x_RWD), mask_R1WW)
 
-    def given(self, x_BLD: Tensor, keys_values: KeysValues, mask_B1LL: Tensor) -> Tensor:
+    def given(self, x_RWD: Tensor, keys_values: KeysValues, mask_R1WW: Tensor) -> Tensor:
         """`forward`, where the attention's keys and values are known."""
-        x_BLD = self.attention_norm(x_BLD + self.dropout(self.attention.gather(x_BLD, keys_values, mask_B1LL)))
-        hidden = self.dropout(F.gelu(self.widen(x_BLD), approximate="tanh"))
-        return self.feed_forward_norm(x_BLD + self.dropout(self.narrow(hidden)))
+        x_RWD = self.attention_norm(x_RWD + self.dropout(self.attention.gather(x_RWD, keys_values, mask_R1WW)))
+        hidden = self.dropout(F.gelu(self.widen(x_RWD), approximate="tanh"))
+        return self.feed_forward_norm(x_RWD + self.dropout(self.narrow(hidden)))
 
     def after(self, keys_values: KeysValues, layout: Layout, bias_B1CL: Tensor) -> Step:
         """`forward` at the last position, without its dropout; the arguments are those of `Attention.after`."""
@@ -63,11 +63,11 @@ class Encoder(nn.Module):
     def _stack(self) -> list[Block]:
         return cast(list[Block], list(self.blocks))
 
-    def forward(self, x_BLD: Tensor, mask_B1LL: Tensor) -> Tensor:
-        """Transform whole sequences; the mask is that of `Attention.forward`."""
+    def forward(self, x_RWD: Tensor, mask_R1WW: Tensor) -> Tensor:
+        """Transform whole rows, [R, W, D]; the mask is that of `Attention.forward`."""
         for block in self.blocks:
-            x_BLD = block(x_BLD, mask_B1LL)
-        return x_BLD
+            x_RWD = block(x_RWD, mask_R1WW)
+        return x_RWD
 
     def after(self, x_RWD: Tensor, layout: Layout, mask_R1WW: Tensor, bias_B11L: Tensor, candidates: int = 1) -> Step:
         """What `forward` gives at the last position of histories that do not change before it.

@@ -46,15 +46,15 @@ class Direct:
         pass
 
     def logits(self, output: Tensor, noisy: Tensor, t: Tensor, items_VD: Tensor, clean_VD: Tensor) -> Factors:
-        """See above."""
+        """Output and embeddings as they are."""
         return output, items_VD
 
     def clean(self, output: Tensor, noisy: Tensor, t: Tensor, items_VD: Tensor, clean_VD: Tensor) -> Tensor:
-        """See above."""
+        """The output as it is."""
         return output
 
     def answer(self, output: Tensor, noisy: Tensor, t: Tensor, items_VD: Tensor, clean_VD: Tensor) -> Tensor:
-        """See above."""
+        """The output as it is."""
         return output
 
 
@@ -79,7 +79,7 @@ class Posterior:
         return torch.cat([output.float(), evidence, bias], dim=-1), torch.cat([items_VD, clean_VD, squares_V1], dim=-1)
 
     def clean(self, output: Tensor, noisy: Tensor, t: Tensor, items_VD: Tensor, clean_VD: Tensor) -> Tensor:
-        """See above."""
+        """The mean of the clean vectors under the posterior."""
         left, right_VE = self.logits(output, noisy, t, items_VD, clean_VD)
         return torch.softmax(left @ right_VE.T, dim=-1) @ clean_VD
 

@@ -3,8 +3,8 @@
 In short sets nine of ten positions of one-history-a-row batches would be padding. Histories that share a row do not
 see each other (`adrec.padding`).
 
-Legend: B histories, L positions of the longest, M tokens of all, history by history; R rows of S + W columns, of which
-the first S (0 or 1) hold a padding token; D width.
+Legend: B histories, L positions of the longest, M tokens of all, history by history; R rows of W columns, of which the
+first Z (0 or 1) hold a padding token; D width.
 """
 
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ class Layout:
         lengths_B: tokens of each history, int64.
         starts_B: of each history's first token in the flattened rows, int64.
         spot_M: of each token in the flattened rows, int64.
-        segments_RW: which history of its row a token belongs to, from 1 on, int64 [R, S + W]; 0 is padding.
+        segments_RW: which history of its row a token belongs to, from 1 on, int64 [R, W]; 0 is padding.
         of_M: which history a token belongs to, int64.
-        lead: S.
+        lead: Z.
     """
 
     lengths_B: Tensor
@@ -40,12 +40,13 @@ class Layout:
 
     @classmethod
     def of(cls, lengths: np.ndarray, width: int, lead: int, device: torch.device = CPU, multiple: int = 1) -> Self:
-        """Fill rows of W = `width` positions, after `lead` padding tokens, with histories of `lengths` >= 1.
+        """Fill rows of `width` positions, after `lead` padding tokens, with histories of `lengths` >= 1.
 
         There are a `multiple` of rows; the last ones may be empty.
 
         The rows are filled on the host; what there is of each token follows from it on the device.
         """
+        assert lengths.min(initial=1) >= 1, "an empty history has no place"
         rows, columns, ordinals = place(lengths, width)
         starts = rows * (lead + width) + lead + columns
         lengths_B, starts_B, ordinals_B = (sent(values, device) for values in (lengths, starts, ordinals))
@@ -91,7 +92,7 @@ class Layout:
         return self.ends_B[self.of_M] - self.spot_M
 
     def rows(self, values_M: Tensor, background_RW: Tensor | None = None) -> Tensor:
-        """Values of tokens [M, ...] in their places [R, S + W, ...]; elsewhere the background, or 0."""
+        """Values of tokens [M, ...] in their places [R, W, ...]; elsewhere the background, or 0."""
         if background_RW is None:
             flat = values_M.new_zeros(self.segments_RW.numel(), *values_M.shape[1:])
         else:
@@ -100,15 +101,15 @@ class Layout:
         return flat.unflatten(0, self.segments_RW.shape)
 
     def tokens(self, x_RW: Tensor) -> Tensor:
-        """What stands [M, ...] in the tokens' places of [R, S + W, ...]."""
+        """What stands [M, ...] in the tokens' places of [R, W, ...]."""
         return x_RW.flatten(0, 1).index_select(0, self.spot_M)  # a GPU sorts in the backward pass of indexing
 
     def ends(self, x_RW: Tensor) -> Tensor:
-        """What stands [B, ...] at each history's end in [R, S + W, ...]."""
+        """What stands [B, ...] at each history's end in [R, W, ...]."""
         return x_RW.flatten(0, 1)[self.ends_B]
 
     def histories(self, x_RW: Tensor) -> Tensor:
-        """Each history's own places [B, S + L, ...] of [R, S + W, ...], after its row's padding tokens.
+        """Each history's own places [B, Z + L, ...] of [R, W, ...], after its row's padding tokens.
 
         What comes after a history's end means nothing.
         """
@@ -116,11 +117,11 @@ class Layout:
 
     @cached_property
     def _spot_BL(self) -> Tensor:
-        """Of each history's own places in the flattened rows, int64 [B, S + L]."""
+        """Of each history's own places in the flattened rows, int64 [B, Z + L]."""
         width = self.segments_RW.shape[1]
         places_BL = self.starts_B[:, None] + torch.arange(self.longest, device=self.starts_B.device)
-        lead_BS = (self.starts_B // width * width)[:, None] + torch.arange(self.lead, device=self.starts_B.device)
-        return torch.cat([lead_BS, places_BL.clamp(max=self.segments_RW.numel() - 1)], dim=1)
+        lead_BZ = (self.starts_B // width * width)[:, None] + torch.arange(self.lead, device=self.starts_B.device)
+        return torch.cat([lead_BZ, places_BL.clamp(max=self.segments_RW.numel() - 1)], dim=1)
 
     def up_to_end(self, x_RW: Tensor) -> Tensor:
         """`histories`, with what stands at each history's end in the last place too: as `seen_by_last` has it."""
@@ -129,7 +130,7 @@ class Layout:
         return x_BL
 
     def lengths_at(self) -> Tensor:
-        """How many tokens the history of each place has, int64 [R, S + W]; 0 for padding."""
+        """How many tokens the history of each place has, int64 [R, W]; 0 for padding."""
         return self.rows(self.lengths_B[self.of_M])
 
     def seen_by_last(self) -> Tensor:

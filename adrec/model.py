@@ -23,8 +23,9 @@ from adrec.diffusion import NOISES, Diffusion
 from adrec.dropout import Dropout
 from adrec.encoder import Encoder
 from adrec.estimate import ESTIMATES
-from adrec.latent import LATENTS, LEVELS
+from adrec.latent import LATENTS
 from adrec.layout import Layout
+from adrec.levels import LEVELS
 from adrec.padding import PADDINGS
 from adrec.positions import POSITIONS
 from adrec.sampler import SEED, Sampler
@@ -100,6 +101,7 @@ class SASRec(Network):
 
     @torch.no_grad()
     def _last(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
+        assert not self.training
         layout, items_M = self.lay_out(items_BL, lengths_B)
         return layout.ends(self(items_M, layout))
 

@@ -23,7 +23,7 @@ class Padding(Protocol):
     """How a network reads rows in which the padding is left out.
 
     Attributes:
-        lead: S, the padding tokens before each row.
+        lead: Z, the padding tokens before each row.
         first_candidate: the first row of the item embedding that training ranks: 1, or 0 where padding is a class too.
     """
 
@@ -31,10 +31,10 @@ class Padding(Protocol):
     first_candidate: int
 
     def over_rows(self, layout: Layout) -> Tensor:
-        """The mask [R, 1, S + W, S + W] of whole rows."""
+        """The mask [R, 1, W, W] of whole rows."""
 
     def over_last(self, layout: Layout) -> Tensor:
-        """What is added to the logits of each history's last token, [B, 1, 1, S + L]; see `Layout.seen_by_last`."""
+        """What is added to the logits of each history's last token, [B, 1, 1, Z + L]; see `Layout.seen_by_last`."""
 
 
 class Masked:
@@ -85,7 +85,7 @@ PADDINGS: dict[str, Callable[[int], Padding]] = {"masked": lambda max_length: Ma
 
 
 def _own_and_earlier(layout: Layout) -> Tensor:
-    """True where a place may see another, of its own history and not later, bool [R, S + W, S + W]; padding alike."""
+    """True where a place may see another, of its own history and not later, bool [R, W, W]; padding alike."""
     same_RWW = layout.segments_RW[:, :, None] == layout.segments_RW[:, None, :]
     return same_RWW.tril()
 

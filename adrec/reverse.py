@@ -22,7 +22,9 @@ TOLERANCE = 1e-6  # of a guess that counts as right: a few roundings of a value 
 CHEAP = 16  # as many vectors cost a processor two to three times what one does
 MOST = 256  # as many cost it a little less than one after the other: what they attend to is read once
 
-Mix = Callable[[Tensor, slice], Tensor]  # of noisy vectors [B, C, D] before the steps of a slice, the denoiser's inputs
+# Of noisy vectors [B, C, D] before the steps of a slice, the denoiser's inputs. It may also be asked for what follows
+# the last step, which nobody uses.
+Mix = Callable[[Tensor, slice], Tensor]
 # Of these inputs, the noisy vectors and the slice: predictions of the clean vectors, and what ranks, both [B, C, D].
 Predict = Callable[[Tensor, Tensor, slice], tuple[Tensor, Tensor]]
 Noise = Callable[[Tensor, Tensor], Tensor]  # of clean vectors [B, A, D] and Gaussian noise [A, D], the noise to add

@@ -36,13 +36,15 @@ class Sampler:
         self.reverse = Reverse.of(network.reversal).to(device)
         self.table = network.candidates()
         self.noise_SD = draw_noise(self.steps, network.item_embedding.embedding_dim, seed).to(device)
-        self.t_S = torch.tensor([step.t for step in network.reversal] + [0], device=device)  # and of what is known
+        # The last is that of what is known, and of what would follow the last step.
+        self.t_S = torch.tensor([step.t for step in network.reversal] + [0], device=device)
         *_, self.known_D = self.time_SD = network.time_embedding(self.t_S)
 
     @torch.no_grad()
     def __call__(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
         """The denoised vectors [B, D] that follow histories of item numbers, right-padded with 0."""
         network = self.network
+        assert not network.training
         # The denoiser's input tells which guesses were right; an estimate that reads more would be misled by others.
         width = ONE_BY_ONE if network.estimate.reads_noisy else Width.of(len(items_BL), self.steps)
         layout, items_M = network.lay_out(items_BL, lengths_B)
@@ -73,6 +75,7 @@ class Sampler:
 def draw_noise(steps: int, dimension: int, seed: int = SEED) -> Tensor:
     """Gaussian noise [S, D]: where the reverse process starts, then that of all steps but the last, without noise.
 
-    All users share it, so that no answer depends on its batch.
+    All users share it, so that no answer depends on its batch. It is drawn from the last step back: the last ones have
+    the same, however many there are.
     """
     return torch.randn(steps, dimension, generator=torch.Generator().manual_seed(seed)).flip(0)

@@ -15,8 +15,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from adrec import core as kernel
-from adrec import splits
+from adrec import kernel, splits
 from adrec.interactions import ITEM, RATING, TIMESTAMP, USER
 
 CATALOGUE_FILE = "catalogue.parquet"

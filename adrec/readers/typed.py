@@ -7,7 +7,7 @@ import polars as pl
 from adrec.interactions import REQUIRED, SCHEMA, TIMESTAMP
 from adrec.readers.raw import Raw
 from adrec.readers.rejects import LINE, Rejects
-from adrec.values import MEANINGS, PARSERS, Clock, clock
+from adrec.readers.values import MEANINGS, PARSERS, Clock, clock
 
 SHOWN = 60  # characters of a value
 

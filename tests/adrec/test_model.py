@@ -12,7 +12,7 @@ import torch
 from adrec import config
 from adrec.batches import Resident, pack, shuffled
 from adrec.fit import Objective
-from adrec.latent import LEVELS
+from adrec.levels import LEVELS
 from adrec.model import ADRec, SASRec
 from adrec.ranking import padded
 from adrec.sampler import Sampler

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adrec import interactions, readers
 from adrec.readers import FORMATS, parquet, text
-from adrec.values import YEARS
+from adrec.readers.values import YEARS
 
 FIELDS = st.sampled_from(
     ["u", "", '"a"', '"b\nc"', '"d""e"', '"open', 'st"ray', "5", "1373932800", "\r", "é", '"\n\n"']

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adrec.interactions import RATING, SCHEMA, TIMESTAMP, USER
-from adrec.values import PARSERS, YEARS, clock
+from adrec.readers.values import PARSERS, YEARS, clock
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

@@ -10,13 +10,18 @@ from adrec.section import Number
 from adrec.section import Section as Section
 from adrec.section import parse as parse
 
+MOST = 10**9  # of what is counted: beyond all use, and exact as the float that Kubeflow makes of it
+
 Whole = Annotated[int, Number]
 Real = Annotated[float, Number]
 Switch = Annotated[bool, Strict()]
-Positive = Annotated[Whole, Field(ge=1)]
-NonNegative = Annotated[Whole, Field(ge=0)]
-Rate = Annotated[Real, Field(gt=0)]
-Decay = Annotated[Real, Field(ge=0)]
+Positive = Annotated[Whole, Field(ge=1, le=MOST)]
+NonNegative = Annotated[Whole, Field(ge=0, le=MOST)]
+Blocks = Annotated[Whole, Field(ge=0, le=64)]
+Days = Annotated[Whole, Field(ge=0, le=36_500)]
+Seconds = Annotated[Whole, Field(ge=1, le=86_400)]
+Rate = Annotated[Real, Field(gt=0, le=1000)]
+Decay = Annotated[Real, Field(ge=0, le=1000)]
 Probability = Annotated[Real, Field(ge=0, lt=1)]
 Factor = Annotated[Real, Field(ge=1)]
 Share = Annotated[Real, Field(ge=0, le=1)]
@@ -52,7 +57,7 @@ class Validate(Section):
     earliest: date
     min_rating: Real
     max_rating: Real
-    min_days: Positive
+    min_days: Annotated[Days, Field(ge=1)]
     max_user_share: Share
     max_row_factor: Factor
     max_daily_factor: Factor
@@ -95,8 +100,8 @@ class Model(Section):
 
     dimension: Annotated[Whole, Field(ge=2, le=4096)]
     heads: Positive
-    encoder_blocks: NonNegative
-    denoiser_blocks: Positive
+    encoder_blocks: Blocks
+    denoiser_blocks: Annotated[Blocks, Field(ge=1)]
     max_length: Annotated[Whole, Field(ge=2, le=4096)]
     attention: Literal["masked", "sink"]
     positions: Literal["none", "learned"]
@@ -186,7 +191,7 @@ class Evaluate(Section):
 
     cutoffs: Annotated[list[Positive], Field(min_length=1)]
     exclude_history: Switch
-    bootstrap: Positive
+    bootstrap: Annotated[Positive, Field(le=1_000_000)]
     champion: str
     item_categories: str
     steps: list[Positive]
@@ -214,8 +219,8 @@ class Publish(Section):
     """What the feature store keeps of users and items."""
 
     max_length: Annotated[Whole, Field(ge=1, le=4096)]
-    ttl_days: NonNegative
-    half_life_days: Rate
+    ttl_days: Days
+    half_life_days: Annotated[Real, Field(gt=0, le=36_500)]
     popular_items: Positive
 
 
@@ -226,7 +231,7 @@ class Serve(Section):
     max_k: Positive
     max_items: Positive
     max_id_length: Positive
-    timeout_seconds: Positive
+    timeout_seconds: Seconds
     steps: NonNegative
     min_overlap: Share
     max_concurrency: Positive
@@ -237,7 +242,7 @@ class Serve(Section):
 class Drift(Section):
     """When the service is asked for something else than the model was trained on."""
 
-    days: Positive
+    days: Annotated[Days, Field(ge=1)]
     min_requests: Positive
     max_length_index: Decay
     max_popularity_index: Decay

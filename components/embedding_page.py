@@ -12,7 +12,7 @@ from adrec.sequences import Dataset
 from components import page
 from components.embeddings import CONTROL
 
-TABLES = {CONTROL: "Gaussian control", "sasrec": "SASRec+, stage 1", "adrec": "ADRec, stage 3"}
+TABLES = {CONTROL: "Gaussian control", "sasrec": "SASRec, stage 1", "adrec": "ADRec, stage 3"}
 STYLES = {CONTROL: (page.SERIES[4], "--"), "sasrec": (page.SERIES[1], "-"), "adrec": (page.SERIES[0], "-")}
 THIRDS = {"most popular third": page.SERIES[1], "middle third": page.SERIES[0], "least popular third": page.SERIES[4]}
 SIZE = (5.2, 3.2)  # of both pictures, inches
@@ -83,7 +83,7 @@ def spectrum_in_words(geometry: dict[str, Any]) -> str:
         change = "less even than" if after > before else "more even than"
     return (
         f"Stages 2 and 3 leave the spectrum {change} stage 1 did: the variance of the singular values is {after:.1f} "
-        f"in ADRec's table, {before:.1f} in SASRec+'s and {control:.1f} in the Gaussian control. That is a shape and "
+        f"in ADRec's table, {before:.1f} in SASRec's and {control:.1f} in the Gaussian control. That is a shape and "
         "no merit: which model ranks better, the table of models says."
     )
 
@@ -96,7 +96,7 @@ def probe_in_words(probe: dict[str, Any] | None) -> str:
     return (
         f"{probe['items']:,} items have {probe['of']} that no model was told: of items that it has not seen, a linear "
         f"probe reads them with a micro F1 of {_percent(read['adrec'])} from ADRec's table, {_percent(read['sasrec'])} "
-        f"from SASRec+'s and {_percent(read[CONTROL])} from the control. Naming the most frequent for every item has "
+        f"from SASRec's and {_percent(read[CONTROL])} from the control. Naming the most frequent for every item has "
         f"{_percent(read['most_frequent'])}."
     )
 

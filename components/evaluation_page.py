@@ -13,7 +13,7 @@ from components import embedding_page, page, reverse_steps
 
 NAMES = {
     "popularity": "Popularity",
-    "sasrec": "SASRec+",
+    "sasrec": "SASRec",
     "adrec": "ADRec",
     "champion": "Champion",
     "oracle": "Oracle",
@@ -90,7 +90,7 @@ def diffusion(measured: dict[str, Any]) -> str:
         "is better than" if found["low"] > 0 else "is worse than" if found["high"] < 0 else "is not told apart from"
     )
     return (
-        f"By {metric} ADRec {judgement} its first stage, SASRec+, on these users: the difference is "
+        f"By {metric} ADRec {judgement} its first stage, SASRec, on these users: the difference is "
         f"{100 * found['mean']:+.2f} points, its 95 % interval {100 * found['low']:+.2f} to {100 * found['high']:+.2f}."
     )
 

@@ -5,7 +5,7 @@ kfp asks its cache before a step and tells it after: a cache that takes notes se
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,11 +49,15 @@ class Step:
 
 
 class Journal(cache.LocalCache):
-    """The cache of local runs at `root`; it notes the `steps` of this run and tells `on_change`."""
+    """The cache of local runs at `root`; it notes the `steps` of this run and tells `on_change`.
 
-    def __init__(self, root: Path, on_change: Callable[[str, Step], None]) -> None:
+    Of `acts` it recalls nothing: what they left outside the run may be gone, or another's.
+    """
+
+    def __init__(self, root: Path, on_change: Callable[[str, Step], None], acts: Collection[str] = ()) -> None:
         super().__init__(str(root))
         self.steps: dict[str, Step] = {}
+        self.acts = acts
         self._on_change = on_change
 
     @property
@@ -81,7 +85,7 @@ class Journal(cache.LocalCache):
 
     def get(self, key: str) -> dict[str, Any] | None:
         """Its outputs are known, or it starts now."""
-        outputs: dict[str, Any] | None = super().get(key)
+        outputs: dict[str, Any] | None = None if next(reversed(self.steps)) in self.acts else super().get(key)
         self.note("running" if outputs is None else "cached", outputs or {})
         return outputs
 

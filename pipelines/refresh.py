@@ -8,20 +8,10 @@ It may be killed and started again at any moment, and run twice on the same file
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from components.steps import REFRESH, sentence
 from pipelines import run
 from pipelines.journal import Journal
-
-
-class Diary(Journal):
-    """A journal that recalls nothing: a file of events may have grown, and the store may be another."""
-
-    def get(self, key: str) -> dict[str, Any] | None:
-        """The step starts now."""
-        self.note("running", {})
-        return None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 1
-    status, journal = run.conduct(features, {name: params[name] for name in SECTIONS}, len(REFRESH), Diary)
+    status, journal = run.conduct(features, {name: params[name] for name in SECTIONS}, len(REFRESH))
     if not status:
         show(journal)
     return status

@@ -13,7 +13,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ import yaml
 from adrec import params as parameter_file
 from components.steps import STEPS, sentence
 from pipelines import summary
-from pipelines.journal import Journal, Lines, Step
+from pipelines.journal import Journal, Lines
 from pipelines.progress import Progress
 
 ARTIFACTS = Path("artifacts")
@@ -56,21 +56,19 @@ def main(arguments: list[str] | None = None) -> int:
 
     taken = training.pipeline_spec.root.input_definitions.parameters
     values = {name: section for name, section in params.items() if name in taken}
-    status, journal = conduct(training, {**values, "source_key": key}, len(STEPS), Journal)
+    status, journal = conduct(training, {**values, "source_key": key}, len(STEPS))
     if not status:
         keep(journal)
         summary.show(journal, REPORT, BENTO)
     return status
 
 
-def conduct(
-    pipeline: Any, values: dict[str, Any], steps: int, kind: Callable[[Path, Callable[[str, Step], None]], Journal]
-) -> tuple[int, Journal]:
+def conduct(pipeline: Any, values: dict[str, Any], steps: int) -> tuple[int, Journal]:
     """Run a graph of so many steps and tell how it goes; gives the exit status and the journal of the run."""
     RUNS.mkdir(parents=True, exist_ok=True)
     log = RUNS / f"{datetime.now():%Y-%m-%d-%H-%M-%S}.log"
-    with Progress(steps) as progress, stoppable():
-        journal = kind(CACHE, progress.show)
+    with Progress(steps) as progress, stoppable(), here(pipeline.pipeline_spec) as acts:
+        journal = Journal(CACHE, progress.show, acts)
         try:
             execute(pipeline, values, journal, log)
         except Stopped as stop:
@@ -167,16 +165,30 @@ def execute(pipeline: Any, values: dict[str, Any], journal: Journal, log: Path) 
         enable_caching=True,
         cache_root=str(CACHE),
     )
-    for component in [pipeline.pipeline_spec.root, *pipeline.pipeline_spec.components.values()]:
-        for task in component.dag.tasks.values():
-            task.ClearField("retry_policy")  # it is for lost machines; here the user wants to hear at once
-            task.caching_options.enable_cache = True  # the journal is the cache: what is not asked, it does not see
     with (
         log.open("w", encoding="utf-8", buffering=1) as file,
         redirected(Lines(file, journal.hear)),
         journal.installed(),
     ):
         pipeline(**values)
+
+
+@contextlib.contextmanager
+def here(specification: Any) -> Iterator[set[str]]:
+    """Let a graph run as this machine wants it; gives the steps that no cache may recall."""
+    original = type(specification)()
+    original.CopyFrom(specification)
+    acts = set()
+    for component in [specification.root, *specification.components.values()]:
+        for name, task in component.dag.tasks.items():
+            if not task.caching_options.enable_cache:
+                acts.add(name)
+            task.ClearField("retry_policy")  # it is for lost machines; here the user wants to hear at once
+            task.caching_options.enable_cache = True  # the journal is the cache: what is not asked, it does not see
+    try:
+        yield acts
+    finally:
+        specification.CopyFrom(original)
 
 
 @contextlib.contextmanager
@@ -223,10 +235,6 @@ def keep(journal: Journal) -> None:
         link.unlink(missing_ok=True)
         link.symlink_to(os.path.relpath(Path(outputs["package"]["packaged"].path) / "bento", BENTO.parent))
         link.replace(BENTO)
-    published = Path(outputs["publish"]["published"].path)
-    for record in RUNS.absolute().glob("*/publish/published"):
-        if record != published:
-            record.unlink()  # the store holds one publication; an earlier one, asked for again, is made again
 
 
 if __name__ == "__main__":

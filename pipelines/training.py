@@ -79,6 +79,8 @@ def training(
     6. evaluate: the candidates beside the baselines, and a report;
     7. gate: a verdict with reasons;
     8. package: only of an accepted winner.
+
+    `publish` is never recalled from a cache: it acts on the store, which may be another by now.
     """
     code = {"code_revision": code_revision}
     raw = on_cpu(ops.ingest(ingest=ingest, source_key=source_key, **code)).outputs["interactions"]
@@ -87,7 +89,7 @@ def training(
 
     keys = {"data_hash": kept["Output"], **code}
     data = on_cpu(ops.prepare(interactions=raw, versioned=kept["versioned"], prepare=prepare, **keys)).output
-    on_the_store(ops.publish(dataset=data, publish=publish, **keys))
+    on_the_store(ops.publish(dataset=data, publish=publish, **keys)).set_caching_options(False)
 
     stages = {"dataset": data, "model": model, **keys}
     pretrained = on_gpu(ops.pretrain(pretrain=pretrain, **stages)).output

@@ -46,7 +46,7 @@ repro: $(READY)  ## run the same steps with DVC
 	@dvc repro
 
 compile: $(READY)  ## compile the pipeline for Kubeflow (artifacts/training.yaml)
-	@python -m pipelines.training
+	@python -m pipelines.compile
 
 test: $(READY)  ## run the tests (under 5 minutes)
 	@python -m pytest -q -n auto --maxprocesses 4 --dist loadfile

@@ -6,16 +6,44 @@ Kubeflow reuses a result by a task's text and its parameters, and sees neither a
 
 * `code_revision` stands for the code of the steps;
 * `source_key` stands for the content of the source;
+* `reference_key` stands for the content of the champion and of the categories that `evaluate` is told of;
 * `data_hash` stands for the content of the versioned interactions.
 
 The pipeline replaces `base_image` by the project's own (`pipelines/images.py`).
 """
 
 from functools import partial
+from typing import NamedTuple
 
 from kfp.dsl import HTML, Artifact, Dataset, Input, Metrics, Model, Output, component
 
 op = partial(component, base_image="python:3.11-slim", install_kfp_package=False)
+
+
+@op
+def check(
+    ingest: dict,
+    validate: dict,
+    version: dict,
+    prepare: dict,
+    model: dict,
+    pretrain: dict,
+    warmup: dict,
+    finetune: dict,
+    evaluate: dict,
+    gate: dict,
+    package: dict,
+    publish: dict,
+    serve: dict,
+    code_revision: str,
+) -> NamedTuple("Keys", [("source_key", str), ("reference_key", str)]):  # type: ignore[valid-type]
+    """See that all sections go together and that the files that they name are there; gives keys of their content."""
+    from components.steps import call
+
+    data = {"ingest": ingest, "validate": validate, "version": version, "prepare": prepare}
+    training = {"model": model, "pretrain": pretrain, "warmup": warmup, "finetune": finetune}
+    outcome = {"evaluate": evaluate, "gate": gate, "package": package, "publish": publish, "serve": serve}
+    return call("check", **data, **training, **outcome)
 
 
 @op
@@ -129,6 +157,7 @@ def evaluate(
     pretrained: Input[Model],
     finetuned: Input[Model],
     evaluate: dict,
+    reference_key: str,
     data_hash: str,
     code_revision: str,
     winner: Output[Model],

@@ -20,7 +20,7 @@ STEPS = (
 )  # fmt: skip
 TRAINING = ("pretrain", "warmup", "finetune")  # what several processes may share
 REFRESH = ("ingest", "validate", "version", "append", "republish")  # of the feature store, by new events
-KNOWN = tuple(dict.fromkeys([*STEPS, *REFRESH, "drift"]))
+KNOWN = tuple(dict.fromkeys(["check", *STEPS, *REFRESH, "drift"]))
 TOLD = (ValueError, OSError, FloatingPointError)  # what a user can mend, told in a sentence; all else is a defect
 
 

@@ -1,20 +1,15 @@
 """The refresh pipeline: from a file of new events to fresh features, as one Kubeflow graph.
 
-    python -m pipelines.features [PACKAGE.yaml]
-
-compiles it to a package (`artifacts/features.yaml`); `python -m pipelines.refresh` runs it here.
+`python -m pipelines.compile features` makes a package of it, `python -m pipelines.refresh` runs it here.
 """
 
-import sys
-from pathlib import Path
 from typing import Any
 
 from kfp import dsl
 
 from components import ops
-from pipelines.training import PARAMS, REVISION, compile_to, on_cpu, on_the_store
+from pipelines.training import PARAMS, REVISION, on_cpu, on_the_store
 
-PACKAGE = Path("artifacts/features.yaml")
 SECTIONS = ("ingest", "validate", "version", "prepare")
 # How a file of events is unlike one to train on: it may be small, and its versions have a name of their own.
 UNLIKE_TRAINING: dict[str, dict[str, Any]] = {
@@ -55,18 +50,3 @@ def features(
     events = {"interactions": raw, "versioned": kept["versioned"]}
     appended = on_the_store(ops.append(**events, prepare=prepare, **keys)).set_caching_options(False).output
     on_the_store(ops.republish(appended=appended, **keys)).set_caching_options(False)
-
-
-def main(arguments: list[str]) -> int:
-    """Compile to the path given, or to `PACKAGE`."""
-    package = Path(arguments[0]) if arguments else PACKAGE
-    if package.suffix not in (".yaml", ".yml"):
-        print(f"the package must be a .yaml file, not {package}", file=sys.stderr)
-        return 1
-    compile_to(package, features)
-    print(package)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

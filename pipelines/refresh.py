@@ -9,25 +9,27 @@ import json
 import sys
 from pathlib import Path
 
+from components import check
 from components.steps import REFRESH, sentence
-from pipelines import run
+from pipelines import parameters, run
 from pipelines.journal import Journal
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the pipeline and tell what came in; the exit status is 0 unless it failed or was stopped."""
-    options = run.parser("pipelines.refresh", __doc__ or "").parse_args(arguments)
+    options = parameters.parser("pipelines.refresh", __doc__ or "").parse_args(arguments)
     try:
         from pipelines.features import SECTIONS, UNLIKE_TRAINING, features
 
         special = ((section, *change) for section, changes in UNLIKE_TRAINING.items() for change in changes.items())
         options.set = [*(f"{section}.{key}={value}" for section, key, value in special), *options.set]
-        params = run.parameters(options)
-        run.source_key(params["ingest"]["source"], params["ingest"]["format"])
+        sections = parameters.read(options)
+        check.source(sections["ingest"])
     except (ValueError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 1
-    status, journal = run.conduct(features, {name: params[name] for name in SECTIONS}, len(REFRESH))
+    values = parameters.plain({name: sections[name] for name in SECTIONS})
+    status, journal = run.conduct(features, values, len(REFRESH))
     if not status:
         show(journal)
     return status

@@ -5,9 +5,7 @@
 What did not change since an earlier run is not done again. State and results are kept under `artifacts/`.
 """
 
-import argparse
 import contextlib
-import hashlib
 import logging
 import os
 import shutil
@@ -18,13 +16,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import psutil
-import yaml
 
-from adrec import params as parameter_file
+from components import check
 from components.steps import STEPS, sentence
-from pipelines import summary
+from pipelines import parameters, summary
 from pipelines.journal import Journal, Lines
 from pipelines.progress import Progress
 
@@ -45,18 +41,18 @@ class Stopped(BaseException):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the pipeline, tell how it goes and what came out; the exit status is 0 unless it failed or was stopped."""
-    options = parser().parse_args(arguments)
+    options = parameters.parser("pipelines.run", __doc__ or "").parse_args(arguments)
     try:
-        params = parameters(options)
-        key = source_key(params["ingest"]["source"], params["ingest"]["format"])
+        sections = parameters.read(options)
+        check.source(sections["ingest"])
+        check.references(sections["evaluate"])
+        from pipelines.training import training
     except (ValueError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 1
-    from pipelines.training import training
-
     taken = training.pipeline_spec.root.input_definitions.parameters
-    values = {name: section for name, section in params.items() if name in taken}
-    status, journal = conduct(training, {**values, "source_key": key}, len(STEPS))
+    values = {name: section for name, section in parameters.plain(sections).items() if name in taken}
+    status, journal = conduct(training, values, 1 + len(STEPS))  # `check` comes before them
     if not status:
         keep(journal)
         summary.show(journal, REPORT, BENTO)
@@ -78,77 +74,6 @@ def conduct(pipeline: Any, values: dict[str, Any], steps: int) -> tuple[int, Jou
             progress.end(journal, journal.reason or str(error), log)
             return 1, journal
     return 0, journal
-
-
-def parser(module: str = "pipelines.run", description: str = __doc__ or "") -> argparse.ArgumentParser:
-    """What may be said on the command line of `module`."""
-    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description.splitlines()[0])
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="the parameters (params.yaml)")
-    parser.add_argument("--source", help="for ingest.source: demo, a path or a URL")
-    parser.add_argument("--format", help="for ingest.format")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="any one parameter")
-    return parser
-
-
-def parameters(options: argparse.Namespace) -> dict[str, Any]:
-    """The checked parameters: those of the file, with what the command line says in their place.
-
-    Raises:
-        ValueError: one is unknown, of the wrong type or out of bounds.
-    """
-    document = parameter_file.read(options.params)
-    shorthands = {"ingest.source": options.source, "ingest.format": options.format}
-    for name, value in shorthands.items():
-        if value:
-            override(document, name, value)
-    for assignment in options.set:
-        override(document, *parse(assignment))
-    sections = parameter_file.check(document, str(options.params))
-    return {name: section.as_dict() for name, section in sections.items()}
-
-
-def parse(assignment: str) -> tuple[str, Any]:
-    """The name and the YAML value of section.key=value."""
-    name, equals, text = assignment.partition("=")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        equals = ""
-    if not equals:
-        raise ValueError(f"--set {assignment}: write it as section.key=value, the value in YAML")
-    return name, value
-
-
-def override(document: dict[str, Any], name: str, value: Any) -> None:
-    """Put `value` in the place of section.key (or a key below) in `document`, which is checked as a whole later."""
-    *path, last = name.split(".")
-    place: Any = document
-    for key in path:
-        place = place.get(key) if isinstance(place, dict) else None
-    if not path or not isinstance(place, dict):
-        raise ValueError(f"--set {name}: name it as section.key; the sections are {', '.join(document)}")
-    place[last] = value
-
-
-def source_key(source: str, kind: str) -> str:
-    """What stands for the content of `source` among the cache keys: kfp sees only its name.
-
-    A file here is hashed; of a remote one, what its server tells (size, date, tag) must do.
-
-    Raises:
-        FileNotFoundError: there is no such source.
-    """
-    if kind == "demo":
-        return ""
-    if Path(source).is_file():
-        with Path(source).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    system, path = fsspec.core.url_to_fs(source)
-    try:
-        facts = [sorted(system.info(name).items()) for name in (sorted(system.glob(path)) or [path])]
-    except FileNotFoundError:
-        raise FileNotFoundError(f"ingest.source = {source!r}: there is no such file") from None
-    return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
 def execute(pipeline: Any, values: dict[str, Any], journal: Journal, log: Path) -> None:

@@ -1,25 +1,19 @@
 """The training pipeline: from raw interactions to a served recommender, as one Kubeflow graph.
 
-    python -m pipelines.training [PACKAGE.yaml]
-
-compiles it to a package (`artifacts/training.yaml`) that any Kubeflow Pipelines installation accepts.
+`python -m pipelines.compile` makes a package of it, `python -m pipelines.run` runs it here.
 """
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import yaml
-from kfp import compiler, components, dsl, kubernetes
+from kfp import dsl, kubernetes
 from kfp.dsl import PipelineTask
-from kfp.dsl.graph_component import GraphComponent
 
 from components import ops, revision
 from pipelines import images
 
 PARAMS: dict[str, Any] = yaml.safe_load((revision.ROOT / "params.yaml").read_text(encoding="utf-8"))
 REVISION = revision.code_revision()
-PACKAGE = Path("artifacts/training.yaml")
 PROGRESS = "/tmp/progress"  # noqa: S108 (in the container: ADREC_PROGRESS_DIR of the image)
 FEATURES = "/features"
 
@@ -30,6 +24,11 @@ def on_cpu(task: PipelineTask, cpu: str = "2", memory: str = "8G") -> PipelineTa
     task.set_cpu_request(cpu).set_memory_request(memory).set_memory_limit(memory)
     task.set_caching_options(True)
     return task.set_retry(num_retries=2, backoff_duration="30s", backoff_factor=2.0)
+
+
+def at_once(task: PipelineTask) -> PipelineTask:
+    """A small machine for what must be done in every run, and whose failure is no machine's."""
+    return on_cpu(task, cpu="1", memory="4G").set_caching_options(False).set_retry(num_retries=0)
 
 
 def on_gpu(task: PipelineTask) -> PipelineTask:
@@ -66,24 +65,31 @@ def training(
     package: dict = PARAMS["package"],
     publish: dict = PARAMS["publish"],
     serve: dict = PARAMS["serve"],
-    source_key: str = "",
     code_revision: str = REVISION,
 ) -> None:
     """Train a recommender and, if it is good enough, package it.
 
-    1. ingest: the source becomes one file of interactions;
-    2. validate: a critical failure ends the run here;
-    3. version: what was believed gets a tag, and its hash goes with every later step;
-    4. prepare: a catalogue and histories; publish puts the histories into the feature store at once;
-    5. pretrain, warmup, finetune: the three stages, each on an accelerator;
-    6. evaluate: the candidates beside the baselines, and a report;
-    7. gate: a verdict with reasons;
-    8. package: only of an accepted winner.
+    1. check: the sections go together, and what they name is there; gives keys of the content of the files;
+    2. ingest: the source becomes one file of interactions;
+    3. validate: a critical failure ends the run here;
+    4. version: what was believed gets a tag, and its hash goes with every later step;
+    5. prepare: a catalogue and histories; publish puts the histories into the feature store at once;
+    6. pretrain, warmup, finetune: the three stages, each on an accelerator;
+    7. evaluate: the candidates beside the baselines, and a report;
+    8. gate: a verdict with reasons;
+    9. package: only of an accepted winner.
 
-    `publish` is never recalled from a cache: it acts on the store, which may be another by now.
+    Two steps are never recalled from a cache: `check` looks at files, which may have changed under their names, and
+    `publish` acts on the store, which may be another by now.
     """
+    sections = {
+        **{"ingest": ingest, "validate": validate, "version": version, "prepare": prepare, "model": model},
+        **{"pretrain": pretrain, "warmup": warmup, "finetune": finetune},
+        **{"evaluate": evaluate, "gate": gate, "package": package, "publish": publish, "serve": serve},
+    }
+    checked = at_once(ops.check(**sections, code_revision=code_revision)).outputs
     code = {"code_revision": code_revision}
-    raw = on_cpu(ops.ingest(ingest=ingest, source_key=source_key, **code)).outputs["interactions"]
+    raw = on_cpu(ops.ingest(ingest=ingest, source_key=checked["source_key"], **code)).outputs["interactions"]
     validation = on_cpu(ops.validate(interactions=raw, validate=validate, version=version, **code)).output
     kept = on_cpu(ops.version(interactions=raw, validation=validation, version=version, **code)).outputs
 
@@ -97,32 +103,9 @@ def training(
     finetuned = on_gpu(ops.finetune(warmed=warmed, finetune=finetune, **stages)).output
 
     candidates = {"dataset": data, "pretrained": pretrained, "finetuned": finetuned}
-    measured = on_cpu(ops.evaluate(**candidates, evaluate=evaluate, **keys)).outputs
+    reference = {"reference_key": checked["reference_key"]}
+    measured = on_cpu(ops.evaluate(**candidates, evaluate=evaluate, **reference, **keys)).outputs
     judged = on_cpu(ops.gate(metrics=measured["metrics"], gate=gate, **keys)).outputs
     with dsl.If(judged["Output"] == 1, "accepted"):
         winner = {"winner": measured["winner"], "metrics": measured["metrics"], "verdict": judged["verdict"]}
         on_cpu(ops.package(**winner, package=package, serve=serve, **keys))
-
-
-def compile_to(package: Path, pipeline: GraphComponent = training) -> None:
-    """Write the package of a graph and see that Kubeflow's own loader takes it."""
-    package.parent.mkdir(parents=True, exist_ok=True)
-    draft = package.with_name(f".{package.stem}-draft.yaml")
-    compiler.Compiler().compile(pipeline, str(draft))
-    components.load_component_from_file(str(draft))
-    draft.replace(package)
-
-
-def main(arguments: list[str]) -> int:
-    """Compile to the path given, or to `PACKAGE`."""
-    package = Path(arguments[0]) if arguments else PACKAGE
-    if package.suffix not in (".yaml", ".yml"):
-        print(f"the package must be a .yaml file, not {package}", file=sys.stderr)
-        return 1
-    compile_to(package)
-    print(package)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -24,6 +24,7 @@ DATA = {"pandas", "polars", "pyarrow"}
         ("components.ops", {"torch", "adrec", *DATA, *PLATFORMS - {"kfp"}}),
         ("pipelines.training", {"torch", "adrec", "pydantic", *DATA, *PLATFORMS - {"kfp"}}),
         ("pipelines.features", {"torch", "adrec", "pydantic", *DATA, *PLATFORMS - {"kfp"}}),
+        ("pipelines.compile", {"torch", *DATA, *PLATFORMS}),
         ("pipelines.refresh", {"torch", "polars", *PLATFORMS - {"kfp"}}),
         ("pipelines.run", {"torch", "polars", *PLATFORMS - {"kfp"}}),
     ],

@@ -16,6 +16,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from adrec import config, params
 from components import steps
 from pipelines import training
+from pipelines.compile import compile_to
 
 ROOT = Path(__file__).parents[1]
 BESIDE = {"drift"}  # sections of steps that stand beside the training graph
@@ -27,7 +28,7 @@ Edges = set[tuple[str, str, str]]  # producer, consumer, artifact
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("package") / "training.yaml"
-    training.compile_to(path)
+    compile_to(path)
     return path
 
 
@@ -111,7 +112,7 @@ def test_the_parameters_agree_everywhere(spec: Any, stages: dict[str, Any]) -> N
     assert set(document) == set(config.SECTIONS)
     handed = {name: values for name, values in document.items() if name not in BESIDE}
     assert {name: defaults[name] for name in handed} == handed
-    assert set(defaults) == {*handed, "source_key", "code_revision"}
+    assert set(defaults) == {*handed, "code_revision"}
     parsed = {name: config.parse(config.SECTIONS[name], defaults[name]) for name in handed}
     assert parsed.items() <= params.load(ROOT / "params.yaml").items()
     for name, stage in stages.items():
@@ -126,6 +127,24 @@ def test_kubeflow_hands_each_step_its_own_sections(spec: Any) -> None:
         }
         for section in steps.sections(name):
             assert handed[section] == section
+
+
+def test_the_parameters_are_checked_together_before_any_step(spec: Any) -> None:
+    """The check stands beside the data's graph: DVC's steps check what they are given when they start."""
+    check = spec.root.dag.tasks["check"]
+    assert set(spec.root.dag.tasks) - set(steps.STEPS) == {"check", "condition-1"}
+    assert not check.dependent_tasks
+    handed = {key: value.component_input_parameter for key, value in check.inputs.parameters.items()}
+    assert handed == {name: name for name in [*steps.sections("check"), "code_revision"]}
+    assert not check.caching_options.enable_cache
+    first = {name for name, task in spec.root.dag.tasks.items() if set(task.dependent_tasks) <= {"check"}}
+    assert first == {"check", "ingest"}
+
+
+def test_the_content_of_files_is_among_the_cache_keys_of_who_reads_them(spec: Any) -> None:
+    for step, key in (("ingest", "source_key"), ("evaluate", "reference_key")):
+        source = tasks(spec)[step].inputs.parameters[key].task_output_parameter
+        assert (source.producer_task, source.output_parameter_key) == ("check", key)
 
 
 def test_every_reference_in_the_package_resolves(spec: Any) -> None:
@@ -164,7 +183,7 @@ def test_the_progress_of_training_is_on_a_volume_where_there_is_one(
 ) -> None:
     monkeypatch.setenv("ADREC_PROGRESS_CLAIM", "adrec-progress")
     package = tmp_path / "training.yaml"
-    subprocess.run([sys.executable, "-m", "pipelines.training", str(package)], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "pipelines.compile", "--to", str(package)], cwd=ROOT, check=True)
     _, platform = yaml.safe_load_all(package.read_text())
     executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert set(executors) == {f"exec-{stage}" for stage in GPU_STAGES}

@@ -8,13 +8,13 @@ from kfp.dsl.types import type_annotations
 
 from components import ops, steps
 
-OPS = tuple(dict.fromkeys([*steps.STEPS, *steps.REFRESH]))
+OPS = tuple(dict.fromkeys(["check", *steps.STEPS, *steps.REFRESH]))
 AFTER_VERSION = OPS[OPS.index("version") + 1 :]
 
 
 def cache_keys(step: str) -> set[str]:
     keys = {"code_revision"}
-    keys |= {"source_key"} if step == "ingest" else set()
+    keys |= {"ingest": {"source_key"}, "evaluate": {"reference_key"}}.get(step, set())
     return keys | ({"data_hash"} if step in AFTER_VERSION else set())
 
 

@@ -17,7 +17,7 @@ from kfp import components
 from adrec import config, demo
 from components.steps import REFRESH
 from features import store
-from pipelines import features
+from pipelines.compile import compile_to
 from tests.pipelines.conftest import Workplace
 
 COMMAND = ("-m", "pipelines.refresh", "--source", "events.csv", "--format", "csv")
@@ -136,7 +136,7 @@ def kill_in(step: str, place: Workplace) -> None:
 
 
 def test_the_package_has_the_steps_and_recalls_none_from_a_cache(tmp_path: Path) -> None:
-    assert features.main([str(tmp_path / "features.yaml")]) == 0
+    compile_to(tmp_path / "features.yaml", "features")
     spec = components.load_component_from_file(str(tmp_path / "features.yaml")).pipeline_spec
     tasks = spec.root.dag.tasks
     assert set(tasks) == set(REFRESH)
@@ -148,7 +148,9 @@ def test_the_package_has_the_steps_and_recalls_none_from_a_cache(tmp_path: Path)
 def test_the_store_is_mounted_where_a_claim_is_named(tmp_path: Path) -> None:
     package = tmp_path / "features.yaml"
     environment = os.environ | {"ADREC_FEATURES_CLAIM": "adrec-features", "ADREC_REDIS": "redis:6379"}
-    subprocess.run([sys.executable, "-m", "pipelines.features", str(package)], env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "pipelines.compile", "features", "--to", str(package)], env=environment, check=True
+    )
     spec, platform = yaml.safe_load_all(package.read_text())
     mounts = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert set(mounts) == {"exec-append", "exec-republish"}
@@ -165,4 +167,3 @@ def test_what_cannot_be_run_is_told_in_one_sentence(capsys: pytest.CaptureFixtur
 
     assert refresh.main(["--source", "nothing.csv", "--format", "csv"]) == 1
     assert "nothing.csv" in capsys.readouterr().err
-    assert features.main(["package.txt"]) == 1

@@ -21,13 +21,13 @@ Done = subprocess.CompletedProcess[str]
 
 def steps_done(done: Done) -> dict[str, bool]:
     """The steps that a run reports as done, each with whether it came from the cache."""
-    lines = re.findall(r"✓ +\d+/11 (\w+) +(cached|[\d.]+ s)", done.stdout)
+    lines = re.findall(r"✓ +\d+/12 (\w+) +(cached|[\d.]+ s)", done.stdout)
     return {name: state == "cached" for name, state in lines}
 
 
 def test_an_accepted_model_is_packaged_and_the_next_lines_are_told(local: Workplace, first_run: Done) -> None:
     assert first_run.returncode == 0, first_run.stdout + first_run.stderr
-    assert steps_done(first_run) == dict.fromkeys(STEPS, False)
+    assert steps_done(first_run) == dict.fromkeys(["check", *STEPS], False)
     for told in ("popularity", "adrec", "accepted", "artifacts/report.html", "make serve", '"user_id": "user-'):
         assert told in first_run.stdout
     assert "<html" in (local.artifacts / "report.html").read_text()
@@ -42,13 +42,14 @@ def test_kfp_and_the_steps_talk_into_the_log_alone(local: Workplace, first_run: 
 def again(done: Done) -> set[str]:
     """The steps that a run did, and did not recall."""
     assert done.returncode == 0, done.stdout + done.stderr
-    return {name for name, cached in steps_done(done).items() if not cached}
+    return {name for name, cached in steps_done(done).items() if not cached} - {"check"}
 
 
-def test_a_second_run_does_nothing_but_publish(local: Workplace, first_run: Done) -> None:
+def test_a_second_run_does_nothing_but_check_and_publish(local: Workplace, first_run: Done) -> None:
     assert first_run.returncode == 0
     second = local.run()
-    assert set(steps_done(second)) == set(STEPS)
+    assert set(steps_done(second)) == {"check", *STEPS}
+    assert not steps_done(second)["check"]
     assert again(second) == {"publish"}
     assert "not done again: ingest, " in second.stdout
 
@@ -65,6 +66,17 @@ def test_a_changed_stage_is_done_again_with_what_follows(local: Workplace, first
     assert first_run.returncode == 0
     done = local.run("--set", "finetune.learning_rate=0.002")
     assert again(done) == {"finetune", "evaluate", "gate", "package", "publish"}
+
+
+def test_a_champion_of_other_content_is_measured_again(local: Workplace, first_run: Done) -> None:
+    assert first_run.returncode == 0
+    champion = shutil.copytree((local.artifacts / "bento").resolve() / "src" / "model", local.folder / "champion")
+    against = ("--set", "evaluate.champion=champion")
+    assert "evaluate" in again(local.run(*against))
+    assert again(local.run(*against)) == {"publish"}
+    about = champion / "checkpoint.json"
+    about.write_text(about.read_text() + "\n")
+    assert "evaluate" in again(local.run(*against))
 
 
 def test_a_rejected_model_is_not_packaged_and_the_run_ends_green(local: Workplace, first_run: Done) -> None:
@@ -100,6 +112,8 @@ def test_a_failing_step_is_told_in_one_sentence_with_its_log(local: Workplace, f
         (("--set", "gate.minimum.HR@0=0.1"), "gate.minimum.HR@0"),
         (("--set", "gate.minimum={HR"), "gate.minimum={HR"),
         (("--source", "nothing.csv", "--format", "csv"), "nothing.csv"),
+        (("--set", "evaluate.champion=/nowhere"), "evaluate.champion = '/nowhere'"),
+        (("--set", "evaluate.item_categories=/nowhere"), "evaluate.item_categories: the source /nowhere"),
         (("--params", "nothing.yaml"), "nothing.yaml: no such file"),
     ],
 )
@@ -114,36 +128,6 @@ def test_a_mistake_is_told_before_anything_starts(
     assert told in error
     assert error.count("\n") == 1
     assert not (tmp_path / "artifacts").exists()
-
-
-def test_any_parameter_can_be_set(tmp_path: Path) -> None:
-    options = run.parser().parse_args(["--source", "u.csv", "--format", "csv", "--set", "ingest.columns.user_id=who"])
-    options.set += ["gate.minimum={HR@20: 0.5}", "finetune.learning_rate=2e-4"]
-    params = run.parameters(options)
-    assert params["ingest"]["source"] == "u.csv"
-    assert params["ingest"]["columns"] == {"user_id": "who"}
-    assert params["gate"]["minimum"] == {"HR@20": 0.5}
-    assert params["finetune"]["learning_rate"] == 2e-4
-
-
-def test_a_changed_source_is_read_again(tmp_path: Path) -> None:
-    source = tmp_path / "u.data"
-    source.write_text("one")
-    before = run.source_key(str(source), "movielens")
-    source.touch()
-    assert run.source_key(str(source), "movielens") == before
-    source.write_text("two")
-    assert run.source_key(str(source), "movielens") != before
-
-
-def test_another_file_of_a_glob_is_read_too(tmp_path: Path) -> None:
-    (tmp_path / "1.csv").write_text("one")
-    before = run.source_key(f"{tmp_path}/*.csv", "csv")
-    assert run.source_key(f"{tmp_path}/*.csv", "csv") == before
-    (tmp_path / "2.csv").write_text("two")
-    assert run.source_key(f"{tmp_path}/*.csv", "csv") != before
-    with pytest.raises(FileNotFoundError, match=r"ingest\.source = .*there is no such file"):
-        run.source_key(f"{tmp_path}/*.tsv", "csv")
 
 
 def test_a_signal_leaves_no_step_at_work(local: Workplace, first_run: Done) -> None:

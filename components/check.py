@@ -1,0 +1,135 @@
+"""What can be said before the first step: whether the parameters go together, and which files they name.
+
+A cache knows a file by its name alone. So a run begins by hashing what its source, its champion and its categories
+hold; the hashes go with the steps that read them.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import fsspec
+
+from adrec import config
+from adrec.params import disagreements
+from components.revision import content_hash, files
+
+
+class Keys(NamedTuple):
+    """What stands for the content of the files that the parameters name; empty where they name none."""
+
+    source_key: str
+    reference_key: str
+
+
+def run(
+    *,
+    ingest: config.Ingest,
+    validate: config.Validate,
+    version: config.Version,
+    prepare: config.Prepare,
+    model: config.Model,
+    pretrain: config.Pretrain,
+    warmup: config.Warmup,
+    finetune: config.Finetune,
+    evaluate: config.Evaluate,
+    gate: config.Gate,
+    package: config.Package,
+    publish: config.Publish,
+    serve: config.Serve,
+) -> Keys:
+    """See that all sections go together and that the files that they name can be read; gives a key for these.
+
+    Raises:
+        FileNotFoundError: a file is not there.
+        ValueError: two sections do not go together, or a file is not what it should be.
+    """
+    for sentence in disagreements(model=model, evaluate=evaluate, gate=gate, publish=publish, serve=serve):
+        raise ValueError(f"params: {sentence}")
+    references(evaluate)
+    return Keys(source_key(ingest), reference_key(evaluate))
+
+
+def source(ingest: config.Ingest) -> list[str]:
+    """The names of the files of the source; none of the demo world.
+
+    Raises:
+        FileNotFoundError: there is no such source.
+        ValueError: it is at a kind of address that needs a package which is not installed.
+    """
+    if ingest.format == "demo":
+        return []
+    if Path(ingest.source).is_file():
+        return [ingest.source]
+    system, path = _located(ingest.source)
+    found = sorted(system.glob(path)) or ([path] if system.exists(path) else [])
+    if not found:
+        raise FileNotFoundError(f"ingest.source = {ingest.source!r}: there is no such file")
+    return found
+
+
+def source_key(ingest: config.Ingest) -> str:
+    """What stands for the content of the source.
+
+    A file here is hashed; of remote ones, what their server tells (size, date, tag) must do. Raises as `source` does.
+    """
+    names = source(ingest)
+    if names == [ingest.source]:
+        return _hash_of_file(Path(ingest.source))
+    if not names:
+        return ""
+    system, _ = _located(ingest.source)
+    facts = [sorted(system.info(name).items()) for name in names]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def references(evaluate: config.Evaluate) -> None:
+    """See that what `evaluate` compares with can be read: better now than after hours of training.
+
+    Raises:
+        FileNotFoundError: there is no such file or folder.
+        ValueError: the champion is no model folder, or the file is none of categories.
+    """
+    if evaluate.champion:
+        from adrec.recommend import Recommender
+
+        if not Path(evaluate.champion).is_dir():
+            raise FileNotFoundError(f"evaluate.champion = {evaluate.champion!r}: there is no such folder")
+        try:
+            Recommender.load(Path(evaluate.champion))
+        except (ValueError, OSError) as error:
+            raise ValueError(f"evaluate.champion: {error}") from None
+    if evaluate.item_categories:
+        from adrec import categories
+
+        try:
+            categories.read(evaluate.item_categories)
+        except (ValueError, OSError) as error:
+            raise type(error)(f"evaluate.item_categories: {error}") from None
+
+
+def reference_key(evaluate: config.Evaluate) -> str:
+    """What stands for the content of the champion's folder and of the file of categories."""
+    parts = []
+    if evaluate.champion:
+        folder = Path(evaluate.champion)
+        parts.append(f"champion {content_hash(folder, files(folder))}")
+    if evaluate.item_categories:
+        from adrec.readers.sources import files as fetched
+
+        hashes = [_hash_of_file(path) for _, path in fetched(evaluate.item_categories, sha256="")]
+        parts.append(f"categories {hashes}")
+    return hashlib.sha256(repr(parts).encode()).hexdigest() if parts else ""
+
+
+def _located(address: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    try:
+        system, path = fsspec.core.url_to_fs(address)
+    except (ImportError, ValueError) as error:
+        raise ValueError(f"ingest.source = {address!r} cannot be read: {error}") from None
+    return system, path
+
+
+def _hash_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,68 @@
+"""Compile a graph to a package that any Kubeflow Pipelines installation accepts.
+
+    python -m pipelines.compile [training | features] [--to PACKAGE.yaml]
+
+prints where the package is and which image its steps run from. The defaults are those of the project's `params.yaml`.
+"""
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from adrec import params
+from components.revision import ROOT
+from components.steps import sentence
+from pipelines import images
+
+GRAPHS = ("training", "features")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Compile the graph asked for, `training` by default, to `artifacts/<graph>.yaml` or to the path given."""
+    parser = argparse.ArgumentParser(prog="python -m pipelines.compile", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("graph", nargs="?", choices=GRAPHS, default=GRAPHS[0])
+    parser.add_argument("--to", type=Path, metavar="PACKAGE.yaml", help="where the package goes")
+    options = parser.parse_args(arguments)
+    package = options.to or Path(f"artifacts/{options.graph}.yaml")
+    try:
+        compile_to(package, options.graph)
+    except (ValueError, OSError) as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
+        return 1
+    print(package)
+    print(f"its steps run from the image {images.image()}")
+    return 0
+
+
+def compile_to(package: Path, name: str = GRAPHS[0]) -> None:
+    """Write the package of a graph and see that Kubeflow's own loader takes it.
+
+    Raises:
+        ValueError: the package is no YAML file, or the parameters or the environment name what cannot be.
+    """
+    if package.suffix not in (".yaml", ".yml"):
+        raise ValueError(f"the package must be a .yaml file, not {package}")
+    pipeline = graph(name)
+    from kfp import compiler, components
+
+    package.parent.mkdir(parents=True, exist_ok=True)
+    draft = package.with_name(f".{package.stem}-draft.yaml")
+    compiler.Compiler().compile(pipeline, str(draft))
+    components.load_component_from_file(str(draft))
+    draft.replace(package)
+
+
+def graph(name: str) -> Any:
+    """The graph of this name; Kubeflow draws it while its module is loaded, from parameters that are sound.
+
+    Raises:
+        ValueError: the parameters or the environment name what cannot be.
+    """
+    params.load(ROOT / "params.yaml")
+    return getattr(importlib.import_module(f"pipelines.{name}"), name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

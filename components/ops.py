@@ -206,16 +206,20 @@ def package(
 
 @op
 def publish(
+    interactions: Input[Dataset],
+    versioned: Input[Artifact],
     dataset: Input[Dataset],
+    prepare: dict,
     publish: dict,
     data_hash: str,
     code_revision: str,
     published: Output[Artifact],
 ) -> None:
-    """Fill the feature store with each user's most recent interactions."""
+    """Fill the feature store with what every user liked."""
     from components.steps import call
 
-    call("publish", dataset=dataset.path, publish=publish, published=published.path)
+    inputs = {"interactions": interactions.path, "versioned": versioned.path, "dataset": dataset.path}
+    call("publish", **inputs, prepare=prepare, publish=publish, published=published.path)
 
 
 @op

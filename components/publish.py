@@ -1,41 +1,49 @@
-"""Step `publish`: what is known of every user goes to the feature store, where the service reads it."""
+"""Step `publish`: what every user liked goes to the feature store, where the service reads it."""
 
 import json
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
-from adrec.config import Publish
-from adrec.interactions import ITEM, SCHEMA, TIMESTAMP, USER
+from adrec import config, sequences
+from adrec.interactions import ITEM, TIMESTAMP, USER, read
 from adrec.output import new_file
-from adrec.sequences import Dataset
 from components import tables
 from features import histories, profile, store
 
 
-def run(*, dataset: Path, publish: Publish, published: Path) -> None:
-    """Fill the feature store from the prepared `dataset` and write what was published to the JSON file `published`.
+def run(
+    *,
+    interactions: Path,
+    versioned: Path,
+    dataset: Path,
+    prepare: config.Prepare,
+    publish: config.Publish,
+    published: Path,
+) -> None:
+    """Fill the feature store with the liked `interactions` and write what was published to the JSON file `published`.
 
-    The histories are whole: the held-out targets are past by the time that somebody asks for a recommendation.
+    The histories are whole: the held-out targets are past by the time that somebody asks for a recommendation. How many
+    interactions a user or an item has is not asked, as `append` does not: that is for training alone. The prepared
+    `dataset` says what training saw, which is kept beside them for `drift`.
     """
-    prepared = Dataset.read(dataset)
-    rows = interactions(prepared)
+    version = json.loads(versioned.read_text())
+    rows = sequences.liked(read(interactions), prepare.min_rating).select(USER, ITEM, TIMESTAMP)
     tables.check_features(histories.latest(rows, publish.max_length), publish.max_length)
     store.publish(rows, publish)
-    profile.write(profile_of(prepared, publish.max_length))
+    profile.write(profile_of(sequences.Dataset.read(dataset), publish.max_length))
     summary = {
         "feature_service": store.SERVICE,
-        "users": len(prepared.histories),
-        "interactions": len(prepared.histories.items),
+        "users": rows[USER].n_unique(),
+        "interactions": rows.height,
         "max_length": publish.max_length,
-        "data_hash": prepared.about["data_hash"],
+        "data_hash": version["data_hash"],
     }
     with new_file(published) as unfinished:
         unfinished.write_text(json.dumps(summary, indent=2) + "\n")
 
 
-def profile_of(dataset: Dataset, max_length: int) -> profile.Profile:
+def profile_of(dataset: sequences.Dataset, max_length: int) -> profile.Profile:
     """What training sees of the histories, for `drift` to hold against what the service is asked."""
     recent = dataset.histories.last(max_length)
     counts = np.bincount(recent.items, minlength=len(dataset.catalogue) + 1)[1:]
@@ -45,12 +53,3 @@ def profile_of(dataset: Dataset, max_length: int) -> profile.Profile:
         lengths=dict(zip(lengths.tolist(), users.tolist(), strict=True)),
         items=dict(zip(dataset.catalogue.items, counts.tolist(), strict=True)),
     )
-
-
-def interactions(dataset: Dataset) -> pl.DataFrame:
-    """The interactions of the histories again, user by user, each user's in order."""
-    numbered = dataset.histories
-    items = pl.Series(dataset.catalogue.items, dtype=pl.String).gather(numbered.items.astype(np.int64) - 1)
-    users = pl.Series(numbered.users, dtype=pl.String).gather(np.repeat(np.arange(len(numbered)), numbered.lengths))
-    times = pl.from_epoch(pl.Series(numbered.timestamps), "us").dt.replace_time_zone("UTC")
-    return pl.DataFrame({USER: users, ITEM: items, TIMESTAMP: times}).cast({TIMESTAMP: SCHEMA[TIMESTAMP]})

@@ -73,7 +73,7 @@ def training(
     2. ingest: the source becomes one file of interactions;
     3. validate: a critical failure ends the run here;
     4. version: what was believed gets a tag, and its hash goes with every later step;
-    5. prepare: a catalogue and histories; publish puts the histories into the feature store at once;
+    5. prepare: a catalogue and histories; publish puts what users liked into the feature store at once;
     6. pretrain, warmup, finetune: the three stages, each on an accelerator;
     7. evaluate: the candidates beside the baselines, and a report;
     8. gate: a verdict with reasons;
@@ -94,8 +94,9 @@ def training(
     kept = on_cpu(ops.version(interactions=raw, validation=validation, version=version, **code)).outputs
 
     keys = {"data_hash": kept["Output"], **code}
-    data = on_cpu(ops.prepare(interactions=raw, versioned=kept["versioned"], prepare=prepare, **keys)).output
-    on_the_store(ops.publish(dataset=data, publish=publish, **keys)).set_caching_options(False)
+    believed = {"interactions": raw, "versioned": kept["versioned"], "prepare": prepare}
+    data = on_cpu(ops.prepare(**believed, **keys)).output
+    on_the_store(ops.publish(**believed, dataset=data, publish=publish, **keys)).set_caching_options(False)
 
     stages = {"dataset": data, "model": model, **keys}
     pretrained = on_gpu(ops.pretrain(pretrain=pretrain, **stages)).output

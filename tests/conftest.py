@@ -1,5 +1,6 @@
 """One tiny seeded world that tests share; what is costly to make is made once a session."""
 
+import json
 import os
 import shutil
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from adrec import config, demo, sequences
+from adrec import config, demo, interactions, sequences
 from adrec.params import load
 
 # Tiny tensors gain nothing from a second thread, and two threads that wait for each other on a busy machine cost much.
@@ -72,10 +73,17 @@ def demo_dataset(params: dict[str, config.Section], tmp_path_factory: pytest.Tem
     return prepared(params, tmp_path_factory.mktemp("demo") / "dataset")
 
 
+def publication(dataset: Path) -> dict[str, Path]:
+    """What `publish` reads of a world whose `dataset` is one of those above."""
+    names = {"interactions": "interactions.parquet", "versioned": "versioned.json"}
+    return {"dataset": dataset, **{name: dataset.with_name(file) for name, file in names.items()}}
+
+
 def prepared(sections: dict[str, Any], folder: Path) -> Path:
-    """The demo world of these sections as `prepare` leaves it."""
+    """The demo world of these sections as `prepare` leaves it, beside what it was made of."""
     ingest = sections["ingest"]
     rows = demo.interactions(ingest.demo_users, ingest.demo_items, ingest.demo_seed)
+    interactions.write(rows, publication(folder)["interactions"], {})
     catalogue, histories = sequences.build(rows, sections["prepare"].core)
     about = {
         "data_hash": "0" * 32,
@@ -86,6 +94,8 @@ def prepared(sections: dict[str, Any], folder: Path) -> Path:
         "interactions": len(histories.items),
         "demo": {"items": ingest.demo_items, "seed": ingest.demo_seed},
     }
+    version = {"data_hash": about["data_hash"], "tag": about["data_tag"]}
+    publication(folder)["versioned"].write_text(json.dumps(version))
     folder.mkdir()
     sequences.Dataset(catalogue, histories, about).write(folder)
     return folder

@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from adrec import config
+from adrec.interactions import read, write
 from adrec.sequences import Dataset
 from components import publish
 from features import store
+from tests.conftest import publication
 
 
 @pytest.fixture
@@ -17,7 +20,8 @@ def published(
 ) -> Path:
     """What the step tells after it published the whole demo into a store of its own."""
     monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path / "features"))
-    publish.run(dataset=demo_dataset, publish=params["publish"], published=tmp_path / "published.json")
+    sections = {name: params[name] for name in ("prepare", "publish")}
+    publish.run(**publication(demo_dataset), **sections, published=tmp_path / "published.json")
     return tmp_path / "published.json"
 
 
@@ -38,3 +42,19 @@ def test_what_was_published_is_told(demo_dataset: Path, published: Path) -> None
     assert told["users"] == len(dataset.histories)
     assert told["interactions"] == len(dataset.histories.items)
     assert told["data_hash"] == dataset.about["data_hash"]
+
+
+def test_a_user_who_is_too_short_for_training_is_published_with_what_was_liked(
+    params: dict[str, config.Section], tiny_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path / "features"))
+    inputs = publication(tiny_dataset)
+    rows = read(inputs["interactions"]).with_columns(rating=pl.lit(5.0))
+    few = rows.head(2).with_columns(user_id=pl.lit("newcomer"), rating=pl.Series([5.0, 1.0]))
+    write(pl.concat([rows, few]), tmp_path / "interactions.parquet", {})
+    sections = {name: params[name] for name in ("prepare", "publish")}
+    changed = {**inputs, "interactions": tmp_path / "interactions.parquet"}
+    publish.run(**changed, **sections, published=tmp_path / "published.json")
+    assert store.history(store.open_store(), "newcomer") == few["item_id"].head(1).to_list()
+    assert "newcomer" not in Dataset.read(tiny_dataset).histories.users
+    assert json.loads((tmp_path / "published.json").read_text())["interactions"] == rows.height + 1

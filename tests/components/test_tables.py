@@ -8,12 +8,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from adrec.interactions import ITEM
-from adrec.sequences import CATALOGUE_FILE, HISTORIES_FILE, Dataset
+from adrec.interactions import ITEM, read, write
+from adrec.sequences import HISTORIES_FILE
 from adrec.splits import LeaveOneOut
 from components import publish, tables
 from features import histories
 from features.folder import FOLDER_VARIABLE
+from tests.conftest import publication
 
 LENGTH = 12
 
@@ -52,7 +53,7 @@ def dataset(tiny_dataset: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def served(tiny_dataset: Path) -> pl.DataFrame:
-    return histories.latest(publish.interactions(Dataset.read(tiny_dataset)), LENGTH)
+    return histories.latest(read(publication(tiny_dataset)["interactions"]), LENGTH)
 
 
 def test_what_prepare_and_publish_make_is_as_expected(dataset: Path, served: pl.DataFrame) -> None:
@@ -75,12 +76,15 @@ def test_histories_that_cannot_be_served_are_refused(served: pl.DataFrame, name:
 
 
 def test_what_cannot_be_served_never_reaches_the_feature_store(
-    dataset: Path, tiny: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_dataset: Path, tiny: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "store"))
-    catalogue = pl.read_parquet(dataset / CATALOGUE_FILE)
-    catalogue.with_columns(pl.col(ITEM).replace(catalogue[ITEM][0], "")).write_parquet(dataset / CATALOGUE_FILE)
+    inputs = publication(tiny_dataset)
+    rows = read(inputs["interactions"])
+    inputs["interactions"] = tmp_path / "interactions.parquet"
+    write(rows.with_columns(pl.col(ITEM).replace(rows[ITEM][0], "")), inputs["interactions"], {})
+    sections = {name: tiny[name] for name in ("prepare", "publish")}
     with pytest.raises(ValueError, match="not fit for the feature store: expected that no item id is empty"):
-        publish.run(dataset=dataset, publish=tiny["publish"], published=tmp_path / "published.json")
+        publish.run(**inputs, **sections, published=tmp_path / "published.json")
     assert not (tmp_path / "store").exists()
     assert not (tmp_path / "published.json").exists()

@@ -10,7 +10,6 @@ import pytest
 
 from adrec import config, readers, sequences
 from adrec.config import Publish
-from components import publish
 from features import store
 from features.folder import EVENT_TIMESTAMP, ITEMS
 
@@ -67,6 +66,14 @@ def everywhere(opened: store.Store, rows: pl.DataFrame, max_length: int) -> None
     assert [store.history(opened, user) for user in histories.users] == training
 
 
+def frequent(liked: pl.DataFrame, core: int) -> pl.DataFrame:
+    """The rows of the users and items that have `core` interactions with each other."""
+    catalogue, histories = sequences.build(liked, core)
+    users, items = pl.Series(histories.users), pl.Series(catalogue.items)
+    rows = liked.select("user_id", "item_id", "timestamp")
+    return rows.filter(pl.col("user_id").is_in(users.implode()), pl.col("item_id").is_in(items.implode()))
+
+
 @pytest.mark.parametrize("name", ["ml-100k", "beauty"])
 def test_histories_are_the_same_online_offline_and_in_training(
     name: str, sqlite_folder: Path, settings: Publish, params: dict[str, config.Section], tmp_path: Path
@@ -74,7 +81,7 @@ def test_histories_are_the_same_online_offline_and_in_training(
     section = params["prepare"]
     assert isinstance(section, config.Prepare)
     liked = sequences.liked(source(name, tmp_path), section.min_rating)
-    rows = publish.interactions(sequences.Dataset(*sequences.build(liked, section.core), {}))
+    rows = frequent(liked, section.core)
     store.publish(rows, settings)
     opened = store.open_store()
     everywhere(opened, rows, settings.max_length)

@@ -22,6 +22,7 @@ from adrec.sequences import Dataset
 from components import publish
 from features import profile, store
 from serving.client import Client
+from tests.conftest import publication
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 90
@@ -61,7 +62,8 @@ def bento(place: Path, environment: dict[str, str], tiny_winner: Path, tiny_metr
 def feature_store(place: Path, tiny: dict[str, Any], tiny_dataset: Path) -> Iterator[store.Store]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(store.FOLDER_VARIABLE, str(place / "features"))
-        publish.run(dataset=tiny_dataset, publish=tiny["publish"], published=place / "published.json")
+        sections = {name: tiny[name] for name in ("prepare", "publish")}
+        publish.run(**publication(tiny_dataset), **sections, published=place / "published.json")
         yield store.open_store()
 
 

@@ -1,16 +1,17 @@
-"""Which code this is: one short hash that changes with any source of the steps and of what they import."""
+"""Which code this is: one short hash that changes with any source of the steps and the versions of what they import."""
 
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+VERSIONS = ROOT / "constraints.txt"
 ROOMS = ("adrec", "components", "features", "serving")
 
 
 def code_revision() -> str:
-    """Twelve hexadecimal digits over all sources of the rooms."""
-    return content_hash(ROOT, (path for room in ROOMS for path in files(ROOT / room)))[:12]
+    """Twelve hexadecimal digits over all sources of the rooms and the versions of the packages."""
+    return content_hash(ROOT, [VERSIONS, *(path for room in ROOMS for path in files(ROOT / room))])[:12]
 
 
 def files(folder: Path) -> list[Path]:

@@ -87,18 +87,21 @@ def refuse(outcomes: Sequence[Outcome], table: str, consequence: str) -> None:
     """End the step if a critical expectation failed.
 
     Raises:
-        ValueError: says of the first what was expected and found, and how many more there are.
+        ValueError: what `refusal` says, and what follows.
     """
+    if sentence := refusal(outcomes, table):
+        raise ValueError(f"{sentence}; {consequence}")
+
+
+def refusal(outcomes: Sequence[Outcome], table: str) -> str:
+    """Of the first critical expectation that failed, what was expected and found, and how many more; empty if none."""
     stops = [outcome for outcome in outcomes if outcome.stops]
     if not stops:
-        return
+        return ""
     worst = stops[0]
     examples = f", for example {' and '.join(worst.examples)}" if worst.examples else ""
     others = f", and {len(stops) - 1} more critical expectations failed" if len(stops) > 1 else ""
-    raise ValueError(
-        f"the {table}: expected that {worst.name} ({worst.bound}), but {worst.observed}{examples}{others};"
-        f" {consequence}"
-    )
+    return f"the {table}: expected that {worst.name} ({worst.bound}), but {worst.observed}{examples}{others}"
 
 
 def _examiner(expectations: Sequence[Any]) -> Callable[[pl.DataFrame], list[Any]]:

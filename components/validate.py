@@ -1,6 +1,11 @@
-"""Hold the interactions against every expectation, show the outcome on a page, stop what is not fit."""
+"""Hold the interactions against every expectation, show the outcome on a page, stop what is not fit.
+
+A failure ends the step, unless `ADREC_REFUSE_LATER` is set: Kubeflow keeps what a step wrote only where it ends well.
+There the refusal is written down, and `version` ends the run with it.
+"""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,6 +23,7 @@ from components.measures import Measures, change, measure, repeated
 from components.previous import previous
 
 REPORT, SUMMARY, REJECTED = "report.html", "validation.json", "rejected.parquet"
+LATER = "ADREC_REFUSE_LATER"
 PIECE = 500_000  # rows in memory at a time
 
 
@@ -27,7 +33,7 @@ def run(*, interactions: Path, validate: config.Validate, version: config.Versio
     The interactions are compared with the version before, if the registry of `version` has one.
 
     Raises:
-        ValueError: a critical expectation failed; the folder is written before.
+        ValueError: a critical expectation failed; the folder is written before, and says so.
     """
     table, now = scan(interactions), datetime.now(UTC)
     expectations.check_names(validate)
@@ -48,8 +54,9 @@ def run(*, interactions: Path, validate: config.Validate, version: config.Versio
         pictures = portrait.pictures(found, base)
         html = page.render("validation.html", pictures=pictures, groups=groups, before=base, **summary)
         (folder / REPORT).write_text(html, encoding="utf-8")
-    places = f"the report is {validation / REPORT}, the rows are in {validation / REJECTED}"
-    suite.refuse(outcomes, "interactions are not fit for training", places)
+    if summary["refusal"] and not os.environ.get(LATER):
+        places = f"the report is {validation / REPORT}, the rows are in {validation / REJECTED}"
+        raise ValueError(f"{summary['refusal']}; {places}")
 
 
 def _pieces(table: pl.LazyFrame, rows: int) -> Iterator[pl.DataFrame]:
@@ -84,6 +91,7 @@ def summarise(
     """The numbers of the page, as plain JSON values."""
     return {
         "passed": not any(outcome.stops for outcome in outcomes),
+        "refusal": suite.refusal(outcomes, "interactions are not fit for training"),
         "checked_at": f"{now:%Y-%m-%d %H:%M:%S} UTC",
         "rows": found.rows,
         "users": found.users,

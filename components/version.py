@@ -81,7 +81,8 @@ def get(tag: str, version: config.Version, destination: Path) -> None:
 def _validated(validation: Path) -> dict[str, Any]:
     found = json.loads((validation / "validation.json").read_text())
     if not found["passed"]:
-        raise ValueError(f"the interactions did not pass validation: see {validation / 'report.html'}")
+        page = validation / "report.html"
+        raise ValueError(f"the interactions did not pass validation: {found['refusal']}; the page {page} shows it")
     return {key: found[key] for key in SUMMARY}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from kfp import dsl
 
 from components import ops
-from pipelines.training import PARAMS, REVISION, on_cpu, on_the_store
+from pipelines.training import PARAMS, REVISION, on_cpu, on_the_store, validated
 
 SECTIONS = ("ingest", "validate", "version", "prepare")
 # How a file of events is unlike one to train on: it may be small, and its versions have a name of their own.
@@ -30,7 +30,7 @@ def features(
     """Bring new events into the feature store.
 
     1. ingest: the source becomes one file of interactions;
-    2. validate: a critical failure ends the run here;
+    2. validate: a page about the events; a critical failure ends the run;
     3. version: what was believed gets a tag;
     4. append: the events that are new take their place in the histories, which the service reads at once;
     5. republish: the offline tables and the ranking of popular items follow.
@@ -41,8 +41,9 @@ def features(
     code = {"code_revision": code_revision}
     ingest_task = on_cpu(ops.ingest(ingest=ingest, source_key="", **code))
     raw = ingest_task.set_caching_options(False).outputs["interactions"]
-    validate_task = on_cpu(ops.validate(interactions=raw, validate=validate, version=version, **code))
-    checked = validate_task.set_caching_options(False).output
+    validate_task = ops.validate(interactions=raw, validate=validate, version=version, **code)
+    checked = validated(validate_task)
+    validate_task.set_caching_options(False)
     version_task = on_cpu(ops.version(interactions=raw, validation=checked, version=version, **code))
     kept = version_task.set_caching_options(False).outputs
 

@@ -110,6 +110,8 @@ def here(specification: Any) -> Iterator[set[str]]:
                 acts.add(name)
             task.ClearField("retry_policy")  # it is for lost machines; here the user wants to hear at once
             task.caching_options.enable_cache = True  # the journal is the cache: what is not asked, it does not see
+    for executor in specification.deployment_spec["executors"].values():
+        executor["container"].fields.pop("env", None)  # what a pod is told; this machine has an environment of its own
     try:
         yield acts
     finally:

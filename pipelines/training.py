@@ -31,6 +31,11 @@ def at_once(task: PipelineTask) -> PipelineTask:
     return on_cpu(task, cpu="1", memory="4G").set_caching_options(False).set_retry(num_retries=0)
 
 
+def validated(task: PipelineTask) -> Any:
+    """The outcome of `validate`, which ends well so that its page is kept; `version` ends the run where it must."""
+    return on_cpu(task).set_env_variable("ADREC_REFUSE_LATER", "1").outputs["validation"]
+
+
 def on_gpu(task: PipelineTask) -> PipelineTask:
     """The same, on a machine with accelerators; what it keeps between epochs stays for another try."""
     kind, count = images.accelerator()
@@ -71,7 +76,7 @@ def training(
 
     1. check: the sections go together, and what they name is there; gives keys of the content of the files;
     2. ingest: the source becomes one file of interactions;
-    3. validate: a critical failure ends the run here;
+    3. validate: a page about the interactions; a critical failure ends the run;
     4. version: what was believed gets a tag, and its hash goes with every later step;
     5. prepare: a catalogue and histories; publish puts what users liked into the feature store at once;
     6. pretrain, warmup, finetune: the three stages, each on an accelerator;
@@ -90,7 +95,7 @@ def training(
     checked = at_once(ops.check(**sections, code_revision=code_revision)).outputs
     code = {"code_revision": code_revision}
     raw = on_cpu(ops.ingest(ingest=ingest, source_key=checked["source_key"], **code)).outputs["interactions"]
-    validation = on_cpu(ops.validate(interactions=raw, validate=validate, version=version, **code)).output
+    validation = validated(ops.validate(interactions=raw, validate=validate, version=version, **code))
     kept = on_cpu(ops.version(interactions=raw, validation=validation, version=version, **code)).outputs
 
     keys = {"data_hash": kept["Output"], **code}

@@ -165,6 +165,15 @@ def test_every_reference_in_the_package_resolves(spec: Any) -> None:
                 assert not source.component_input_parameter or source.component_input_parameter in known
 
 
+def test_validate_ends_well_with_a_page_and_version_ends_the_run(spec: Any) -> None:
+    """Kubeflow keeps what a step wrote only where it ends well."""
+    executor = json_format.MessageToDict(spec.deployment_spec)["executors"]["exec-validate"]
+    assert {"name": "ADREC_REFUSE_LATER", "value": "1"} in executor["container"]["env"]
+    outputs = spec.components["comp-validate"].output_definitions.artifacts
+    assert outputs["page"].artifact_type.schema_title == "system.HTML"
+    assert "validation" in tasks(spec)["version"].inputs.artifacts
+
+
 def test_each_training_stage_asks_for_a_gpu_and_no_other_step(spec: Any) -> None:
     executors = json_format.MessageToDict(spec.deployment_spec)["executors"]
     accelerators = {

@@ -36,7 +36,7 @@ class Room:
 
     def validate(self, *, passed: bool) -> None:
         """Write the outcome of a validation."""
-        text = json.dumps({**SUMMARY, "passed": passed})
+        text = json.dumps({**SUMMARY, "passed": passed, "refusal": "" if passed else "there are too few"})
         (self.folder / "validation" / "validation.json").write_text(text)
 
     def add(self, content: bytes) -> dict:

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from components import revision
 from components.revision import code_revision, content_hash, files
 
 
@@ -21,3 +24,15 @@ def test_the_hash_sees_names_and_contents_but_neither_order_nor_compiled_python(
     changed = content_hash(tmp_path, files(tmp_path))
     (tmp_path / "b.py").rename(tmp_path / "c.py")
     assert len({before, changed, content_hash(tmp_path, files(tmp_path))}) == 3
+
+
+def test_other_packages_are_another_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for room in revision.ROOMS:
+        (tmp_path / room).mkdir()
+    monkeypatch.setattr(revision, "ROOT", tmp_path)
+    monkeypatch.setattr(revision, "VERSIONS", tmp_path / "constraints.txt")
+    revisions = set()
+    for torch in ("2.13.0", "2.14.0"):
+        (tmp_path / "constraints.txt").write_text(f"torch=={torch}\n")
+        revisions.add(code_revision())
+    assert len(revisions) == 2

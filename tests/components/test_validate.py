@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from adrec import config, interactions
-from components import expectations, suite, validate
+from components import expectations, suite, validate, version
 from components.previous import previous
 
 FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
@@ -93,6 +93,23 @@ def test_a_bad_row_stops_the_run_and_is_kept_with_its_reason(
     rejected = pl.read_parquet(folder / "rejected.parquet")
     assert rejected.select("row", column, "expectation").rows() == [(3, value, name)]
     assert name in (folder / "report.html").read_text()
+
+
+def test_on_kubeflow_the_refusal_is_written_down_for_version(
+    good: pl.DataFrame, check: Callable, tmp_path: Path, registry: config.Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step that fails there loses what it wrote: the page would be gone when it is wanted most."""
+    monkeypatch.setenv(validate.LATER, "1")
+    summary = check(good.head(3), min_rows=4)
+    assert not summary["passed"]
+    assert (tmp_path / "validation" / "report.html").is_file()
+    with pytest.raises(ValueError, match=re.escape("there are enough rows (at least 4), but 3")):
+        version.run(
+            interactions=tmp_path / "rows.parquet",
+            validation=tmp_path / "validation",
+            version=registry,
+            versioned=tmp_path / "versioned.json",
+        )
 
 
 def test_repeated_interactions_are_found_with_all_their_copies(

@@ -20,7 +20,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     place = Workplace(tmp_path_factory.mktemp("shop"))
     for room in ("adrec", "components", "features", "pipelines", "serving"):
         shutil.copytree(ROOT / room, place.folder / room, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "params.yaml", place.folder)
+    for file in ("constraints.txt", "params.yaml"):
+        shutil.copy(ROOT / file, place.folder)
     return place
 
 

@@ -70,7 +70,7 @@ def workplace(tiny_params: dict[str, Any], tmp_path_factory: pytest.TempPathFact
         for room in CODE:
             shutil.copytree(ROOT / room, place.folder / room, ignore=shutil.ignore_patterns("__pycache__", "*.db"))
         shutil.copytree(ROOT / ".dvc", place.folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
-        for file in ("dvc.yaml", ".dvcignore"):
+        for file in ("constraints.txt", "dvc.yaml", ".dvcignore"):
             shutil.copy(ROOT / file, place.folder / file)
         place.write_params(tiny_params)
         return place

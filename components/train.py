@@ -1,7 +1,8 @@
 """What the three training steps share: run a stage to its end, say how far it is, and write its checkpoint.
 
 After each epoch the stage's progress is saved under `ADREC_PROGRESS_DIR` (`artifacts/progress`), where the same stage,
-started again after a kill, finds it.
+started again after a kill, finds it. Where `ADREC_REQUIRE_CUDA` is set, as on a pod that was given an accelerator, a
+stage does not fall back on the CPU.
 """
 
 import os
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
@@ -19,6 +21,8 @@ from adrec.parallel import wait
 from adrec.progress import Progress
 from adrec.sequences import Dataset
 from components.revision import ROOT, content_hash, files
+
+REQUIRED = "ADREC_REQUIRE_CUDA"
 
 
 def train(
@@ -43,9 +47,10 @@ def train(
         moments: Adam's state to continue from.
 
     Raises:
-        ValueError: the checkpoint of the stage before is of other data.
+        ValueError: the checkpoint of the stage before is of other data, or there is no accelerator where one must be.
         FloatingPointError: training diverges; the progress up to the epoch before is left.
     """
+    _require_cuda(model)
     data = Dataset.read(dataset)
     if before is not None:
         _require_same_data(before, data)
@@ -88,6 +93,14 @@ def progress_line(name: str, epoch: Epoch, epochs: int) -> str:
     """One epoch in one line, which the local run's progress bar reads."""
     figures = " ".join(f"{key} {value:.4f}" for key, value in _figures(epoch).items())
     return f"{name}: epoch {epoch.number}/{epochs} {figures}"
+
+
+def _require_cuda(model: config.Model) -> None:
+    if os.environ.get(REQUIRED) and model.device != "cpu" and not torch.cuda.is_available():
+        raise ValueError(
+            f"{REQUIRED} is set, since this machine was given an accelerator, but torch {torch.__version__} finds no "
+            "CUDA device: look at the node's driver and the image's torch, or train without by model.device = 'cpu'"
+        )
 
 
 def _training_code() -> str:

@@ -33,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     print(package)
     print(f"its steps run from the image {images.image()}")
+    for loss in images.lost_with_their_pod():
+        print(f"note: {loss}")
     return 0
 
 
@@ -61,6 +63,7 @@ def graph(name: str) -> Any:
         ValueError: the parameters or the environment name what cannot be.
     """
     params.load(ROOT / "params.yaml")
+    images.require_no_password()
     return getattr(importlib.import_module(f"pipelines.{name}"), name)
 
 

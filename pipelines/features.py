@@ -8,7 +8,8 @@ from typing import Any
 from kfp import dsl
 
 from components import ops
-from pipelines.training import PARAMS, REVISION, on_cpu, on_the_store, validated
+from pipelines.places import on_cpu, on_the_store, validated
+from pipelines.training import PARAMS, REVISION
 
 SECTIONS = ("ingest", "validate", "version", "prepare")
 # How a file of events is unlike one to train on: it may be small, and its versions have a name of their own.

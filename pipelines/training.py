@@ -6,53 +6,13 @@
 from typing import Any
 
 import yaml
-from kfp import dsl, kubernetes
-from kfp.dsl import PipelineTask
+from kfp import dsl
 
 from components import ops, revision
-from pipelines import images
+from pipelines.places import at_once, on_cpu, on_gpu, on_the_store, validated
 
 PARAMS: dict[str, Any] = yaml.safe_load((revision.ROOT / "params.yaml").read_text(encoding="utf-8"))
 REVISION = revision.code_revision()
-PROGRESS = "/tmp/progress"  # noqa: S108 (in the container: ADREC_PROGRESS_DIR of the image)
-FEATURES = "/features"
-
-
-def on_cpu(task: PipelineTask, cpu: str = "2", memory: str = "8G") -> PipelineTask:
-    """Give `task` its image, a title, a machine, and another try when the machine is lost."""
-    task.set_container_image(images.image()).set_display_name(task.name.capitalize())
-    task.set_cpu_request(cpu).set_memory_request(memory).set_memory_limit(memory)
-    task.set_caching_options(True)
-    return task.set_retry(num_retries=2, backoff_duration="30s", backoff_factor=2.0)
-
-
-def at_once(task: PipelineTask) -> PipelineTask:
-    """A small machine for what must be done in every run, and whose failure is no machine's."""
-    return on_cpu(task, cpu="1", memory="4G").set_caching_options(False).set_retry(num_retries=0)
-
-
-def validated(task: PipelineTask) -> Any:
-    """The outcome of `validate`, which ends well so that its page is kept; `version` ends the run where it must."""
-    return on_cpu(task).set_env_variable("ADREC_REFUSE_LATER", "1").outputs["validation"]
-
-
-def on_gpu(task: PipelineTask) -> PipelineTask:
-    """The same, on a machine with accelerators; what it keeps between epochs stays for another try."""
-    kind, count = images.accelerator()
-    if claim := images.progress_claim():
-        kubernetes.mount_pvc(task, claim, PROGRESS)
-    task.set_env_variable("ADREC_PROCESSES", str(count))
-    return on_cpu(task, cpu="4", memory="16G").set_accelerator_type(kind).set_accelerator_limit(count)
-
-
-def on_the_store(task: PipelineTask) -> PipelineTask:
-    """The same as `on_cpu`, where the feature store is."""
-    if claim := images.features_claim():
-        kubernetes.mount_pvc(task, claim, FEATURES)
-        task.set_env_variable("ADREC_FEATURES_DIR", FEATURES)
-    if server := images.redis():
-        task.set_env_variable("ADREC_REDIS", server)
-    return on_cpu(task)
 
 
 @dsl.pipeline(name="adrec-training", display_name="ADRec training", description="Train, judge, package, publish.")

@@ -1,5 +1,6 @@
 """One graph, told twice: the compiled pipeline and `dvc.yaml` have the same steps, edges and parameters."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from adrec import config, params
 from components import steps
-from pipelines import training
+from pipelines import images, training
 from pipelines.compile import compile_to
 
 ROOT = Path(__file__).parents[1]
@@ -184,22 +185,53 @@ def test_each_training_stage_asks_for_a_gpu_and_no_other_step(spec: Any) -> None
     for stage in GPU_STAGES:
         assert accelerators[stage]["resourceType"] == "nvidia.com/gpu"
         assert accelerators[stage]["resourceCount"] == "1"
-        assert {"name": "ADREC_PROCESSES", "value": "1"} in executors[f"exec-{stage}"]["container"]["env"]
+        told = {variable["name"]: variable["value"] for variable in executors[f"exec-{stage}"]["container"]["env"]}
+        assert told == {"ADREC_PROCESSES": "1", "ADREC_REQUIRE_CUDA": "1"}
 
 
-def test_the_progress_of_training_is_on_a_volume_where_there_is_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ADREC_PROGRESS_CLAIM", "adrec-progress")
-    package = tmp_path / "training.yaml"
-    subprocess.run([sys.executable, "-m", "pipelines.compile", "--to", str(package)], cwd=ROOT, check=True)
-    _, platform = yaml.safe_load_all(package.read_text())
-    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    assert set(executors) == {f"exec-{stage}" for stage in GPU_STAGES}
-    for executor in executors.values():
-        (mount,) = executor["pvcMount"]
+def compiled(folder: Path, **environment: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the package says of the containers and of their pods, compiled in this environment."""
+    package = folder / "training.yaml"
+    command = [sys.executable, "-m", "pipelines.compile", "--to", str(package)]
+    subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=True)
+    spec, platform = yaml.safe_load_all(package.read_text())
+    pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    return spec["deploymentSpec"]["executors"], pods
+
+
+def test_the_progress_of_training_is_on_a_volume_where_there_is_one(tmp_path: Path) -> None:
+    _, pods = compiled(tmp_path, ADREC_PROGRESS_CLAIM="adrec-progress")
+    assert set(pods) == {f"exec-{stage}" for stage in GPU_STAGES}
+    for pod in pods.values():
+        (mount,) = pod["pvcMount"]
         assert mount["constant"] == "adrec-progress"
         assert f"ENV ADREC_PROGRESS_DIR={mount['mountPath']}\n" in (ROOT / "Dockerfile").read_text()
+
+
+def test_a_training_stage_is_let_onto_machines_with_its_accelerator_and_may_be_several_processes(
+    tmp_path: Path,
+) -> None:
+    _, pods = compiled(tmp_path, ADREC_ACCELERATOR="amd.com/gpu", ADREC_ACCELERATOR_COUNT="2")
+    assert set(pods) == {f"exec-{stage}" for stage in GPU_STAGES}
+    for pod in pods.values():
+        assert pod["tolerations"] == [{"key": "amd.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+        (volume,) = pod["emptyDirMounts"]
+        assert (volume["mountPath"], volume["medium"]) == ("/dev/shm", "Memory")  # noqa: S108
+
+
+def test_credentials_come_from_a_secret_and_stand_in_no_package(tmp_path: Path) -> None:
+    containers, pods = compiled(tmp_path, ADREC_SECRET="adrec-credentials")  # noqa: S106 (its name)
+    for step in (*set(steps.STEPS) - GPU_STAGES, "check"):
+        (secret,) = pods[f"exec-{step}"]["secretAsEnv"]
+        assert secret["secretName"] == "adrec-credentials"
+        assert secret["optional"]
+        assert {key["envVar"]: key["secretKey"] for key in secret["keyToEnv"]} == {
+            key: key for key in images.SECRET_KEYS
+        }
+        told = {variable["name"]: variable["value"] for variable in containers[f"exec-{step}"]["container"]["env"]}
+        assert told.items() >= images.GIT_BY_PASSWORD.items()
+    for stage in GPU_STAGES:
+        assert "secretAsEnv" not in pods[f"exec-{stage}"]
 
 
 def test_every_step_but_publish_is_cached_tried_again_and_runs_from_our_image(spec: Any) -> None:

@@ -50,6 +50,17 @@ def test_a_checkpoint_of_other_data_is_refused(tiny: dict, tiny_run: Path, tiny_
     assert not (tmp_path / "warmed").exists()
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_an_accelerator_that_torch_does_not_find_is_not_replaced_by_the_cpu(
+    tiny: dict, tiny_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADREC_REQUIRE_CUDA", "1")
+    sections = {"model": replace(tiny["model"], device="auto"), "pretrain": tiny["pretrain"]}
+    with pytest.raises(ValueError, match=r"ADREC_REQUIRE_CUDA is set.*finds no CUDA device"):
+        pretrain.run(dataset=tiny_dataset, **sections, pretrained=tmp_path / "pretrained")
+    assert not (tmp_path / "pretrained").exists()
+
+
 def test_stage_1_may_have_positions_that_later_stages_do_without(
     tiny: dict, tiny_dataset: Path, tmp_path: Path
 ) -> None:

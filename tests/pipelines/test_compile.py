@@ -21,6 +21,16 @@ def test_the_package_and_the_image_are_told(tmp_path: Path, capsys: pytest.Captu
     told = capsys.readouterr().out.splitlines()
     assert told[0] == str(tmp_path / "features.yaml")
     assert f"image: {told[1].rpartition(' ')[2]}\n" in (tmp_path / "features.yaml").read_text()
+    assert "without ADREC_FEATURES_CLAIM" in told[2]
+
+
+def test_a_package_with_a_password_in_it_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ADREC_REDIS", "redis:6379,password=hush")
+    assert compiling.main(["--to", str(tmp_path / "training.yaml")]) == 1
+    assert "ADREC_SECRET" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """Where the steps run: images that stay, accelerators that are whole."""
 
+import os
+import subprocess
+
 import pytest
 
 from pipelines import images
@@ -28,3 +31,25 @@ def test_accelerators_come_whole(count: str, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("ADREC_ACCELERATOR_COUNT", count)
     with pytest.raises(ValueError, match="must be a whole number"):
         images.accelerator()
+
+
+def test_a_password_is_not_written_into_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADREC_REDIS", "redis:6379,db=1")
+    images.require_no_password()
+    monkeypatch.setenv("ADREC_REDIS", "redis:6379,password=hush")
+    with pytest.raises(ValueError, match="ADREC_REDIS holds a password") as error:
+        images.require_no_password()
+    assert "hush" not in str(error.value)
+
+
+def test_git_takes_user_and_password_from_the_environment() -> None:
+    credentials = {"GIT_USERNAME": "adrec", "GIT_PASSWORD": "a token"}
+    done = subprocess.run(
+        ["git", "credential", "fill"],
+        input="protocol=https\nhost=git.example.com\n\n",
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **images.GIT_BY_PASSWORD, **credentials},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "username=adrec\npassword=a token\n" in done.stdout

@@ -17,6 +17,7 @@ UNLIKE_TRAINING: dict[str, dict[str, Any]] = {
     "validate": {"min_rows": 1, "min_users": 1, "min_items": 1},
     "version": {"name": "events"},
 }
+ASSIGNMENTS = [f"{name}.{key}={value}" for name, keys in UNLIKE_TRAINING.items() for key, value in keys.items()]
 EVENTS: dict[str, Any] = {name: PARAMS[name] | UNLIKE_TRAINING.get(name, {}) for name in SECTIONS}
 
 

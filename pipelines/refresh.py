@@ -19,10 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the pipeline and tell what came in; the exit status is 0 unless it failed or was stopped."""
     options = parameters.parser("pipelines.refresh", __doc__ or "").parse_args(arguments)
     try:
-        from pipelines.features import SECTIONS, UNLIKE_TRAINING, features
+        from pipelines.features import ASSIGNMENTS, SECTIONS, features
 
-        special = ((section, *change) for section, changes in UNLIKE_TRAINING.items() for change in changes.items())
-        options.set = [*(f"{section}.{key}={value}" for section, key, value in special), *options.set]
+        options.set = [*ASSIGNMENTS, *options.set]
         sections = parameters.read(options)
         check.source(sections["ingest"])
     except (ValueError, OSError) as error:

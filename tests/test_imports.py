@@ -25,6 +25,7 @@ DATA = {"pandas", "polars", "pyarrow"}
         ("pipelines.training", {"torch", "adrec", "pydantic", *DATA, *PLATFORMS - {"kfp"}}),
         ("pipelines.features", {"torch", "adrec", "pydantic", *DATA, *PLATFORMS - {"kfp"}}),
         ("pipelines.compile", {"torch", *DATA, *PLATFORMS}),
+        ("pipelines.submit", {"torch", *DATA, *PLATFORMS}),
         ("pipelines.refresh", {"torch", "polars", *PLATFORMS - {"kfp"}}),
         ("pipelines.run", {"torch", "polars", *PLATFORMS - {"kfp"}}),
     ],

@@ -34,6 +34,8 @@ COPY serving serving
 COPY params.yaml ./
 # In place, not in site-packages: a Bento takes its sources from here.
 RUN pip install -c constraints.txt -e .
+# Where the steps write what has no other place: the registry and the feature store of a trial run, gone with the pod.
+RUN mkdir artifacts && chown 1000 artifacts
 # What a training stage keeps between its epochs; a volume here lets another pod go on (docs/pipelines.md).
 ENV ADREC_PROGRESS_DIR=/tmp/progress
 USER 1000

@@ -6,7 +6,7 @@ hold; the hashes go with the steps that read them.
 
 import hashlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import fsspec
 
@@ -50,36 +50,37 @@ def run(
     return Keys(source_key(ingest), reference_key(evaluate))
 
 
-def source(ingest: config.Ingest) -> list[str]:
-    """The names of the files of the source; none of the demo world.
+def source(ingest: config.Ingest) -> dict[str, Any]:
+    """The names of the files of the source, each with what is told of it; none of the demo world.
 
     Raises:
         FileNotFoundError: there is no such source.
-        ValueError: it is at a kind of address that needs a package which is not installed.
+        ValueError: it cannot be reached, or needs a package that is not installed.
     """
     if ingest.format == "demo":
-        return []
-    if Path(ingest.source).is_file():
-        return [ingest.source]
-    system, path = _located(ingest.source)
-    found = sorted(system.glob(path)) or ([path] if system.exists(path) else [])
-    if not found:
+        return {}
+    try:
+        system, path = fsspec.core.url_to_fs(ingest.source)
+        names = sorted(system.glob(path)) or ([path] if system.exists(path) else [])
+        facts = {name: system.info(name) for name in names}
+    except Exception as error:  # every filesystem behind fsspec has errors of its own
+        told = str(error) or type(error).__name__
+        raise ValueError(f"ingest.source = {ingest.source!r} cannot be read: {told}") from error
+    if not facts:
         raise FileNotFoundError(f"ingest.source = {ingest.source!r}: there is no such file")
-    return found
+    return facts
 
 
 def source_key(ingest: config.Ingest) -> str:
     """What stands for the content of the source.
 
-    A file here is hashed; of remote ones, what their server tells (size, date, tag) must do. Raises as `source` does.
+    A file here is hashed; of remote ones and of several, what is told (size, date, tag) must do. Raises as `source`.
     """
-    names = source(ingest)
-    if names == [ingest.source]:
-        return _hash_of_file(Path(ingest.source))
-    if not names:
+    if ingest.format == "demo":
         return ""
-    system, _ = _located(ingest.source)
-    facts = [sorted(system.info(name).items()) for name in names]
+    if Path(ingest.source).is_file():
+        return _hash_of_file(Path(ingest.source))
+    facts = [sorted(told.items()) for told in source(ingest).values()]
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
@@ -120,14 +121,6 @@ def reference_key(evaluate: config.Evaluate) -> str:
         hashes = [_hash_of_file(path) for _, path in fetched(evaluate.item_categories, sha256="")]
         parts.append(f"categories {hashes}")
     return hashlib.sha256(repr(parts).encode()).hexdigest() if parts else ""
-
-
-def _located(address: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    try:
-        system, path = fsspec.core.url_to_fs(address)
-    except (ImportError, ValueError) as error:
-        raise ValueError(f"ingest.source = {address!r} cannot be read: {error}") from None
-    return system, path
 
 
 def _hash_of_file(path: Path) -> str:

@@ -195,6 +195,8 @@ def _version(tag: git.TagReference) -> Version | None:
 def _reason(error: git.GitCommandError) -> str:
     """What git says went wrong, on one line: the registry's own words where it refused a push."""
     text = str(error.stderr)
-    told = re.findall(r"remote: *(.*\S)|! \[.+\].*\((.+)\)", text) or re.findall(r"(?:fatal|error): *(.*\S)()", text)
+    told = re.findall(r"remote: *(.*\S)|! \[.+\].*\((.+)\)", text) or re.findall(
+        r"(?:fatal|error|ssh): *(.*\S)()", text
+    )
     words = dict.fromkeys("".join(either).strip("'") for either in told)
     return shown("; ".join(words) or " ".join(text.split()))

@@ -109,7 +109,7 @@ def _push(clone: git.Repo, version: config.Version, interactions: Path) -> str:
                 settings.setdefault("remote", {})[REMOTE] = {"url": registry.located(version.remote)}
             dvc.add(str(data))
             dvc.push(str(data))
-    except DvcException as error:
+    except (DvcException, ImportError) as error:  # a kind of storage may need a package that is not installed
         raise ValueError(f"the remote {registry.shown(version.remote)} does not take the bytes: {error}") from error
     return registry.hash_in((folder / registry.pointer(version.name)).read_text())
 
@@ -127,7 +127,7 @@ def _fetch(clone: git.Repo, wanted: registry.Version, destination: Path) -> None
                 destination.open("wb") as file,
             ):
                 shutil.copyfileobj(source, file)
-        except (DvcException, OSError) as error:
+        except (DvcException, ImportError, OSError) as error:
             reasons.append(str(error))
             continue
         found = md5(destination)

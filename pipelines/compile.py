@@ -7,7 +7,9 @@ prints where the package is and which image its steps run from. The defaults are
 
 import argparse
 import importlib
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     print(package)
     print(f"its steps run from the image {images.image()}")
-    for loss in images.lost_with_their_pod():
+    for loss in lost_with_their_pod():
         print(f"note: {loss}")
     return 0
 
@@ -54,6 +56,17 @@ def compile_to(package: Path, name: str = GRAPHS[0]) -> None:
     compiler.Compiler().compile(pipeline, str(draft))
     components.load_component_from_file(str(draft))
     draft.replace(package)
+
+
+def lost_with_their_pod() -> Iterator[str]:
+    """What is lost with the pod that writes it, unless a run's parameters say otherwise, each in one sentence."""
+    version: Any = params.load(ROOT / "params.yaml")["version"]
+    for key in ("registry", "remote"):
+        address = getattr(version, key)
+        if not re.match(r"[\w+.-]+(://|@)", address):
+            yield f"version.{key} = {address!r} is lost with the pod of `version`: name a URL, here or for the run"
+    if not images.features_claim():
+        yield "without ADREC_FEATURES_CLAIM the feature store's folder is lost with the pod of `publish`"
 
 
 def graph(name: str) -> Any:

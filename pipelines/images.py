@@ -89,10 +89,3 @@ def require_no_password() -> None:
             "ADREC_REDIS holds a password, which would stand in the package for all to read: keep the whole address "
             "under the key ADREC_REDIS of a Kubernetes secret, name that in ADREC_SECRET, and unset ADREC_REDIS"
         )
-
-
-def lost_with_their_pod() -> list[str]:
-    """What would be lost with the pod that wrote it, as the environment is, each in one sentence."""
-    if features_claim():
-        return []
-    return ["without ADREC_FEATURES_CLAIM the feature store's folder is lost with the pod that publishes it"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -175,3 +176,17 @@ def test_interactions_that_failed_validation_get_no_version(room: Any) -> None:
     ):
         room.add(b"one")
     assert not room.registry.exists()
+
+
+@pytest.mark.skipif(find_spec("dvc_s3") is not None, reason="the package is installed")
+def test_a_remote_that_needs_another_package_names_it(room: Any) -> None:
+    room.section = replace(room.section, remote="s3://bucket/registry")
+    with pytest.raises(ValueError, match=r"the remote s3://bucket/registry does not take .* requires 'dvc-s3'"):
+        room.add(b"one")
+
+
+def test_a_registry_by_ssh_without_ssh_says_so(room: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_SSH", "/nonexistent/ssh")
+    room.section = replace(room.section, registry="git@git.example.com:data.git")
+    with pytest.raises(ValueError, match=r"cannot be read: cannot run /nonexistent/ssh: No such file"):
+        room.add(b"one")

@@ -21,7 +21,10 @@ def test_the_package_and_the_image_are_told(tmp_path: Path, capsys: pytest.Captu
     told = capsys.readouterr().out.splitlines()
     assert told[0] == str(tmp_path / "features.yaml")
     assert f"image: {told[1].rpartition(' ')[2]}\n" in (tmp_path / "features.yaml").read_text()
-    assert "without ADREC_FEATURES_CLAIM" in told[2]
+    assert [line.split(" is lost")[0] for line in told[2:4]] == [
+        f"note: version.{key} = 'artifacts/{key}'" for key in ("registry", "remote")
+    ]
+    assert "without ADREC_FEATURES_CLAIM" in told[4]
 
 
 def test_a_package_with_a_password_in_it_is_not_made(

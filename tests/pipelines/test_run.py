@@ -14,6 +14,7 @@ import pytest
 
 from components.steps import STEPS
 from pipelines import run
+from pipelines.training import training
 from tests.pipelines.conftest import Workplace
 
 Done = subprocess.CompletedProcess[str]
@@ -52,6 +53,17 @@ def test_a_second_run_does_nothing_but_check_and_publish(local: Workplace, first
     assert not steps_done(second)["check"]
     assert again(second) == {"publish"}
     assert "not done again: ingest, " in second.stdout
+
+
+def test_what_a_pod_is_told_does_not_hold_here_and_comes_back() -> None:
+    spec = training.pipeline_spec
+    before = spec.SerializeToString(deterministic=True)
+    with run.here(spec) as acts:
+        assert acts & {"check", *STEPS} == {"check", "publish"}
+        assert all(task.caching_options.enable_cache for task in spec.root.dag.tasks.values())
+        assert "ADREC_REQUIRE_CUDA" not in str(spec)
+    assert "ADREC_REQUIRE_CUDA" in str(spec)
+    assert spec.SerializeToString(deterministic=True) == before
 
 
 def test_a_feature_store_that_is_gone_is_published_again(local: Workplace, first_run: Done) -> None:

@@ -5,7 +5,7 @@ Each is one function because Kubeflow ships a component's source text: a body st
 Kubeflow reuses a result by a task's text and its parameters, and sees neither a file's content nor our code.
 
 * `code_revision` stands for the code of the steps;
-* `source_key` stands for the content of the source;
+* `source_key` stands for the content of the source, until `version` has hashed what was read of it;
 * `reference_key` stands for the content of the champion and of the categories that `evaluate` is told of;
 * `data_hash` stands for the content of the versioned interactions.
 
@@ -61,6 +61,7 @@ def validate(
     interactions: Input[Dataset],
     validate: dict,
     version: dict,
+    source_key: str,
     code_revision: str,
     validation: Output[Artifact],
     page: Output[HTML],
@@ -80,6 +81,7 @@ def version(
     interactions: Input[Dataset],
     validation: Input[Artifact],
     version: dict,
+    source_key: str,
     code_revision: str,
     versioned: Output[Artifact],
 ) -> str:

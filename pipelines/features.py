@@ -41,12 +41,13 @@ def features(
     Each of them changes nothing where nothing is new.
     """
     code = {"code_revision": code_revision}
-    ingest_task = on_cpu(ops.ingest(ingest=ingest, source_key="", **code))
+    uncached = {"source_key": "", **code}
+    ingest_task = on_cpu(ops.ingest(ingest=ingest, **uncached))
     raw = ingest_task.set_caching_options(False).outputs["interactions"]
-    validate_task = ops.validate(interactions=raw, validate=validate, version=version, **code)
+    validate_task = ops.validate(interactions=raw, validate=validate, version=version, **uncached)
     checked = validated(validate_task)
     validate_task.set_caching_options(False)
-    version_task = on_cpu(ops.version(interactions=raw, validation=checked, version=version, **code))
+    version_task = on_cpu(ops.version(interactions=raw, validation=checked, version=version, **uncached))
     kept = version_task.set_caching_options(False).outputs
 
     keys = {"data_hash": kept["Output"], **code}

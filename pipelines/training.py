@@ -54,9 +54,10 @@ def training(
     }
     checked = at_once(ops.check(**sections, code_revision=code_revision)).outputs
     code = {"code_revision": code_revision}
-    raw = on_cpu(ops.ingest(ingest=ingest, source_key=checked["source_key"], **code)).outputs["interactions"]
-    validation = validated(ops.validate(interactions=raw, validate=validate, version=version, **code))
-    kept = on_cpu(ops.version(interactions=raw, validation=validation, version=version, **code)).outputs
+    fresh = {"source_key": checked["source_key"], **code}
+    raw = on_cpu(ops.ingest(ingest=ingest, **fresh)).outputs["interactions"]
+    validation = validated(ops.validate(interactions=raw, validate=validate, version=version, **fresh))
+    kept = on_cpu(ops.version(interactions=raw, validation=validation, version=version, **fresh)).outputs
 
     keys = {"data_hash": kept["Output"], **code}
     believed = {"interactions": raw, "versioned": kept["versioned"], "prepare": prepare}

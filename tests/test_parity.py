@@ -143,7 +143,8 @@ def test_the_parameters_are_checked_together_before_any_step(spec: Any) -> None:
 
 
 def test_the_content_of_files_is_among_the_cache_keys_of_who_reads_them(spec: Any) -> None:
-    for step, key in (("ingest", "source_key"), ("evaluate", "reference_key")):
+    readers = {"ingest": "source_key", "validate": "source_key", "version": "source_key", "evaluate": "reference_key"}
+    for step, key in readers.items():
         source = tasks(spec)[step].inputs.parameters[key].task_output_parameter
         assert (source.producer_task, source.output_parameter_key) == ("check", key)
 

@@ -14,7 +14,8 @@ AFTER_VERSION = OPS[OPS.index("version") + 1 :]
 
 def cache_keys(step: str) -> set[str]:
     keys = {"code_revision"}
-    keys |= {"ingest": {"source_key"}, "evaluate": {"reference_key"}}.get(step, set())
+    keys |= {"source_key"} if step in ("ingest", "validate", "version") else set()
+    keys |= {"reference_key"} if step == "evaluate" else set()
     return keys | ({"data_hash"} if step in AFTER_VERSION else set())
 
 

@@ -20,11 +20,16 @@ from feast.infra.online_stores.redis import (
 )
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from google.protobuf.timestamp_pb2 import Timestamp
+from redis.backoff import NoBackoff
 from redis.lock import Lock
+from redis.retry import Retry
 
 from features import rules
 
 AT_ONCE = 2000  # rows in one round trip
+# Of a connection, unless ADREC_REDIS has others, in seconds: who waits for an answer is told soon that there is none.
+TIMEOUTS = {"socket_connect_timeout": 0.5, "socket_timeout": 1.0}
+RETRIES = 1  # at once: a connection that was cut is made anew
 LEASE = 30  # seconds after which a writer that still holds the lock is taken for dead
 # KEYS[1]: the hash. ARGV: the field of the time, the time in microseconds, then the fields and their values.
 WRITE = """
@@ -51,6 +56,16 @@ class SteadyRedisOnlineStore(RedisOnlineStore):
     def client(self, config: RepoConfig) -> Any:
         """The connection to the server, redis-py's."""
         return self._get_client(config.online_store)
+
+    def _get_client(self, online_store_config: RedisOnlineStoreConfig) -> Any:
+        if not self._client:
+            super()._get_client(online_store_config).set_retry(Retry(NoBackoff(), RETRIES))
+        return self._client
+
+    @staticmethod
+    def _parse_connection_string(connection_string: str) -> tuple[list[dict[str, str]], dict[str, Any]]:
+        nodes, given = RedisOnlineStore._parse_connection_string(connection_string)
+        return nodes, TIMEOUTS | given
 
     def online_write_batch(
         self, config: RepoConfig, table: FeatureView, data: list[rules.Row], progress: Callable[[int], Any] | None

@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from adrec.config import Publish, parse
 from adrec.interactions import USER
-from features import events, histories, known, offline, online, popularity
+from features import events, histories, known, offline, online, outage, popularity
 from features.folder import FOLDER_VARIABLE, INTERACTIONS, ITEMS, REDIS_VARIABLE, TIMESTAMPS, folder
 
 if TYPE_CHECKING:
@@ -39,11 +39,13 @@ class Store:
     service: "FeatureService"
 
 
+@outage.told()
 def open_store(service: str = SERVICE) -> Store:
     """Open the store to read `service` from it.
 
     Raises:
         ValueError: nothing was published there, or not this feature service.
+        UnavailableError: its registry cannot be read.
     """
     from feast.errors import FeatureServiceNotFoundException
 
@@ -60,6 +62,7 @@ def open_store(service: str = SERVICE) -> Store:
         ) from None
 
 
+@outage.told()
 def publish(interactions: pl.DataFrame, settings: Publish) -> None:
     """Make `interactions` what the store knows, in place of what was published before and beside what was appended.
 
@@ -82,6 +85,7 @@ def publish(interactions: pl.DataFrame, settings: Publish) -> None:
         _write_tables(feast, rows, newest_event, settings)
 
 
+@outage.told()
 def refresh(store: Store) -> None:
     """Bring the offline tables and the ranking of popular items up to the last event; nothing where they are.
 
@@ -97,8 +101,13 @@ def refresh(store: Store) -> None:
         _write_tables(store.feast, rows, newest_event, settings)
 
 
+@outage.told()
 def history(store: Store, user: str) -> list[str] | None:
-    """The external ids of the user's last items, oldest first; None for an unknown user."""
+    """The external ids of the user's last items, oldest first; None for an unknown user.
+
+    Raises:
+        UnavailableError: the store cannot be read.
+    """
     return _read(store, user)[0] or None
 
 
@@ -108,6 +117,7 @@ def histories_as_of(store: Store, asked: pl.DataFrame) -> pl.DataFrame:
     return offline.as_of(store.feast, store.service, asked)
 
 
+@outage.told()
 def append(store: Store, user: str, item: str, time: datetime) -> None:
     """Add one interaction to the user's history; the next reader sees it.
 
@@ -117,6 +127,7 @@ def append(store: Store, user: str, item: str, time: datetime) -> None:
 
     Raises:
         ValueError: `time` has no time zone, or nothing was published yet.
+        UnavailableError: the store cannot be read or written.
     """
     if time.tzinfo is None:
         raise ValueError(f"the time {time} of an interaction needs a time zone")
@@ -144,6 +155,7 @@ def _hides_something(before: tuple[list[str], list[int]], timestamp: int, settin
     return len(items) == settings.max_length and timestamp == timestamps[0]
 
 
+@outage.told()
 def append_all(store: Store, interactions: pl.DataFrame) -> int:
     """Add many interactions, as `append` adds one; gives how many were new.
 
@@ -151,6 +163,7 @@ def append_all(store: Store, interactions: pl.DataFrame) -> int:
 
     Raises:
         ValueError: nothing was published yet.
+        UnavailableError: the store cannot be read or written.
     """
     max_length = settings_of(store).max_length
     rows = interactions.select(INTERACTIONS.keys())
@@ -162,8 +175,13 @@ def append_all(store: Store, interactions: pl.DataFrame) -> int:
     return new
 
 
+@outage.told()
 def popular(store: Store) -> list[tuple[str, float]]:
-    """The items that are popular now with their scores, best first; none where no ranking was published."""
+    """The items that are popular now with their scores, best first; none where no ranking was published.
+
+    Raises:
+        UnavailableError: the store cannot be read.
+    """
     return popularity.read(store.feast)
 
 

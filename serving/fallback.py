@@ -1,5 +1,6 @@
 """What is recommended where no history is known: the store's popular items, else those packaged with the model."""
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,8 +11,12 @@ from torch import Tensor
 from adrec.recommend import Recommender
 from adrec.sequences import Catalogue
 from features import store
+from features.outage import UnavailableError
+from serving import metrics
 
 SECONDS = 60.0  # for which a ranking is believed
+
+logger = logging.getLogger(__name__)
 
 
 class Fallback:
@@ -21,12 +26,23 @@ class Fallback:
         self._packaged, self._store = packaged, opened
         self._model, self._until = packaged, 0.0
 
+    @property
+    def due(self) -> bool:
+        """Whether `model` is to read the store, which may take as long as a store that does not answer."""
+        return time.monotonic() >= self._until
+
     def model(self) -> Recommender:
-        """The model with the popularity of this minute."""
-        if time.monotonic() >= self._until:
-            counts_V = popularity(self._packaged.counts_V, self._packaged.catalogue, store.popular(self._store))
-            self._model = replace(self._packaged, counts_V=counts_V)
-            self._until = time.monotonic() + SECONDS
+        """The model with the popularity of this minute, or with the last one where the store cannot be read."""
+        if self.due:
+            self._until = time.monotonic() + SECONDS  # first: one request a minute tries, whatever becomes of it
+            try:
+                ranked = store.popular(self._store)
+            except UnavailableError as error:
+                metrics.unread.labels("ranking").inc()
+                logger.warning("the ranking of popular items stays as it is: %s", error)
+            else:
+                counts_V = popularity(self._packaged.counts_V, self._packaged.catalogue, ranked)
+                self._model = replace(self._packaged, counts_V=counts_V)
         return self._model
 
 

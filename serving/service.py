@@ -4,25 +4,35 @@ It runs from its Bento, whose folder holds `serving/`, `features/`, `adrec/` and
 """
 
 # No `from __future__ import annotations` here: BentoML reads the annotations as types.
+import asyncio
 import gc
 import json
+import logging
 import subprocess
 import sys
-from typing import Any, cast
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import bentoml
-from prometheus_client import Counter
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse
 
 from adrec.config import Serve, parse
 from features import profile, store
-from serving import schemas
+from features.outage import UnavailableError
+from serving import metrics, schemas
 from serving.startup import MODEL
+
+if TYPE_CHECKING:
+    from adrec.recommend import Recommender as Model
 
 BOUNDS = parse(Serve, json.loads((MODEL / "serve.json").read_text()))
 
-answers = Counter("recommender_answers", "Answers of the recommender by strategy.", ["strategy"])
+SHUT = "the feature store cannot be read now: ask again later, or ask with items"
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 # BentoML answers a body that does not validate with pydantic's report, and a traceback in the log. We owe the caller
@@ -68,6 +78,7 @@ class Recommender:
         self.fallback = Fallback(Model.load(MODEL, steps=BOUNDS.steps), self.store)
         self.tag = str(bento().tag)
         self.sample = profile.Sample(BOUNDS.sample, store.settings_of(self.store).max_length)
+        self.readers = ThreadPoolExecutor(BOUNDS.max_concurrency, "store")
 
     @bentoml.on_startup
     def tame_the_collector(self) -> None:
@@ -76,25 +87,49 @@ class Recommender:
         gc.freeze()
         gc.set_threshold(50_000, 20, 1000)
 
+    def __is_ready__(self) -> bool:
+        """Whether the store can be read; BentoML asks for it at `/readyz`, in a thread."""
+        try:
+            store.popular(self.store)
+        except UnavailableError:
+            return False
+        return True
+
     @bentoml.api(input_spec=Body, output_spec=schemas.Answer)
     async def recommend(self, body: bytes) -> schemas.Answer:
         """The best k items after a history; popular items where the model knows none of it."""
-        # Async without awaiting: a thread for each request costs more than the few milliseconds of the answer.
         try:
             request = schemas.parse(body, BOUNDS)
+            history = await self.history(request)
         except ValueError as error:
-            return JSONResponse({"error": str(error)}, status_code=400)  # type: ignore[return-value]
-        answer = self.answer(request)
-        answers.labels(answer.strategy).inc()
+            return refusal(400, str(error))
+        except UnavailableError as error:
+            metrics.unread.labels("history").inc()
+            logger.warning("a request is refused: %s", error)
+            return refusal(503, SHUT)
+        model = await self.apart(self.fallback.model) if self.fallback.due else self.fallback.model()
+        answer = self.answer(model, request, history)  # in no thread: it would cost more than these few milliseconds
+        metrics.answers.labels(answer.strategy).inc()
         return answer
 
-    def answer(self, request: schemas.Request) -> schemas.Answer:
-        """Read the history where a user is named, and recommend."""
-        history = request.items if request.user_id is None else store.history(self.store, request.user_id)
-        found = self.fallback.model().recommend(
-            history or [], request.k, exclude=request.exclude, exclude_seen=request.exclude_seen
-        )
-        self.sample.offer(history or [], found.strategy)
+    async def history(self, request: schemas.Request) -> list[str]:
+        """That of the request, or of the user whom it names.
+
+        Raises:
+            UnavailableError: the store cannot be read.
+        """
+        if request.user_id is None:
+            return request.items or []
+        return await self.apart(store.history, self.store, request.user_id) or []
+
+    async def apart(self, read: Callable[..., T], *arguments: Any) -> T:
+        """What `read` returns, in a thread: while the store is slow, all that does not need it goes on."""
+        return await asyncio.get_running_loop().run_in_executor(self.readers, read, *arguments)
+
+    def answer(self, model: "Model", request: schemas.Request, history: list[str]) -> schemas.Answer:
+        """Recommend after this history."""
+        found = model.recommend(history, request.k, exclude=request.exclude, exclude_seen=request.exclude_seen)
+        self.sample.offer(history, found.strategy)
         scored = zip(found.items, found.scores, strict=True)
         return schemas.Answer(
             items=[schemas.ScoredItem(item_id=item, score=score) for item, score in scored],
@@ -102,6 +137,11 @@ class Recommender:
             unknown_items=found.unknown,
             model=self.tag,
         )
+
+
+def refusal(status: int, sentence: str) -> Any:
+    """An answer that is none; BentoML hands it on as it is."""
+    return JSONResponse({"error": sentence}, status_code=status)
 
 
 def bento() -> Any:

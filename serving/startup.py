@@ -17,7 +17,8 @@ def check(model: Path, labels: dict[str, str]) -> None:
     """Hold the model folder and the feature store against the Bento's labels.
 
     Raises:
-        ValueError: the catalogue is another one, or the store lacks the feature service.
+        ValueError: the catalogue is another one, or the store lacks the feature service, or nothing was published.
+        UnavailableError: the store cannot be read.
     """
     found = Catalogue.read(model).hash
     if found != labels["catalogue_hash"]:
@@ -25,11 +26,13 @@ def check(model: Path, labels: dict[str, str]) -> None:
             f"the catalogue in {model} has the hash {found[:12]}, but the Bento's label names "
             f"{labels['catalogue_hash'][:12]}; package the model again"
         )
-    store.open_store(labels["feature_service"])
+    opened = store.open_store(labels["feature_service"])
+    store.settings_of(opened)
+    store.popular(opened)
 
 
 if __name__ == "__main__":
     try:
         check(MODEL, json.loads(sys.argv[1]))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"the service cannot start: {error}")

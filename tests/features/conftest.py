@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,13 @@ SECOND = 1_000_000  # microseconds
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Redis server that lives as long as the tests."""
+    with running_redis(tmp_path_factory.mktemp("redis")) as (address, _):
+        yield address
+
+
+@contextmanager
+def running_redis(folder: Path) -> Iterator[tuple[str, subprocess.Popen]]:
+    """The address and the process of a Redis server that keeps nothing but a log in `folder`."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("there is no redis-server on this machine: install the Debian package of that name")
@@ -31,11 +39,11 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     settings = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    with (tmp_path_factory.mktemp("redis") / "log").open("w") as log:
+    with (folder / "log").open("w") as log:
         server = subprocess.Popen([program, *settings], stdout=log, stderr=log)
     try:
         wait_until_ready(redis.Redis(port=port))
-        yield f"127.0.0.1:{port}"
+        yield f"127.0.0.1:{port}", server
     finally:
         server.terminate()
         server.wait(timeout=30)

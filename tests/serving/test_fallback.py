@@ -8,11 +8,13 @@ import pytest
 import torch
 
 from adrec import config
+from adrec.params import load
 from adrec.recommend import Recommender
 from adrec.sequences import Catalogue
 from features import store
 from serving.fallback import Fallback, popularity
 
+PARAMS = Path(__file__).parents[2] / "params.yaml"
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 CATALOGUE = Catalogue(("a", "b", "c", "d"))
 
@@ -32,19 +34,51 @@ def test_without_a_ranking_that_the_model_knows_the_packaged_one_counts(ranked: 
     assert popularity(packaged_V, CATALOGUE, ranked) is packaged_V
 
 
-def test_an_unknown_user_gets_what_became_popular_lately(
-    tiny_winner: Path, params: dict[str, config.Section], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = Recommender.load(tiny_winner)
+@pytest.fixture
+def model(tiny_winner: Path) -> Recommender:
+    return Recommender.load(tiny_winner)
+
+
+def published(model: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The item that became popular lately in a store of its own; the model likes it least."""
     rising = model.recommend([], len(model.catalogue)).items[-1]
     monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path / "features"))
     former = [("old", item, NOW - timedelta(days=300)) for item in model.catalogue.items for _ in range(2)]
     lately = [(f"user {n}", rising, NOW) for n in range(3)]
     rows = pl.DataFrame([*former, *lately], schema=["user_id", "item_id", "timestamp"], orient="row")
-    section = params["publish"]
+    section = load(PARAMS)["publish"]
     assert isinstance(section, config.Publish)
     store.publish(rows, section)
+    return rising
+
+
+def test_an_unknown_user_gets_what_became_popular_lately(
+    model: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rising = published(model, tmp_path, monkeypatch)
     fallback = Fallback(model, store.open_store())
     assert fallback.model().recommend([], 1).items == [rising]
     history = list(model.catalogue.items[:5])
     assert fallback.model().recommend(history, 5) == model.recommend(history, 5), "a known history is the model's"
+
+
+def test_the_last_ranking_stays_where_the_next_cannot_be_read_and_only_one_request_a_minute_tries(
+    model: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rising = published(model, tmp_path, monkeypatch)
+    fallback = Fallback(model, store.open_store())
+    assert fallback.model().recommend([], 1).items == [rising]
+    (tmp_path / "features" / "online.db").unlink()
+    fallback._store = store.open_store()
+    fallback._until = 0.0
+    assert fallback.due
+    assert fallback.model().recommend([], 1).items == [rising]
+    assert not fallback.due
+
+
+def test_without_any_ranking_the_packaged_one_counts(
+    model: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(model, tmp_path, monkeypatch)
+    (tmp_path / "features" / "online.db").unlink()
+    assert Fallback(model, store.open_store()).model().recommend([], 5) == model.recommend([], 5)

@@ -1,12 +1,8 @@
 """The service as it runs: a Bento in a folder of its own, started by `bentoml serve`."""
 
 import json
-import os
-import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
@@ -15,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from adrec.recommend import Recommender
 from adrec.sequences import Dataset
@@ -23,9 +18,7 @@ from components import publish
 from features import profile, store
 from serving.client import Client
 from tests.conftest import publication
-
-ROOT = Path(__file__).parents[2]
-START_SECONDS = 90
+from tests.serving.conftest import START_SECONDS, environment_of, served
 
 
 @pytest.fixture(scope="module")
@@ -35,27 +28,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(place: Path) -> dict[str, str]:
-    return os.environ | {
-        "BENTOML_HOME": str(place / "bentoml"),
-        "BENTOML_DO_NOT_TRACK": "True",
-        store.FOLDER_VARIABLE: str(place / "features"),
-    }
-
-
-@pytest.fixture(scope="module")
-def bento(place: Path, environment: dict[str, str], tiny_winner: Path, tiny_metrics: Path) -> Path:
-    """The folder of the tiny winner's Bento, away from the project."""
-    (place / "verdict.json").write_text(json.dumps({"accepted": True, "reasons": []}))
-    paths = {"winner": tiny_winner, "metrics": tiny_metrics, "verdict": place / "verdict.json"}
-    document = yaml.safe_load((ROOT / "params.yaml").read_text())
-    document["serve"]["sample"] = 1.0
-    (place / "params.yaml").write_text(yaml.safe_dump(document))
-    paths |= {"packaged": place / "packaged", "params": place / "params.yaml"}
-    arguments = [f"--{name}={path}" for name, path in paths.items()]
-    program = [sys.executable, "-m", "components.cli", "package", *arguments]
-    subprocess.run(program, cwd=ROOT, env=environment, check=True, timeout=120)
-    shutil.rmtree(place / "bentoml")
-    return place / "packaged" / "bento"
+    return environment_of(place)
 
 
 @pytest.fixture(scope="module")
@@ -70,31 +43,8 @@ def feature_store(place: Path, tiny: dict[str, Any], tiny_dataset: Path) -> Iter
 @pytest.fixture(scope="module")
 def url(place: Path, environment: dict[str, str], bento: Path, feature_store: store.Store) -> Iterator[str]:
     """Address of the running service; its log is `place / "log"`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [Path(sys.executable).with_name("bentoml"), "serve", bento, "--host", "127.0.0.1", "--port", str(port)]
-    with (place / "log").open("w") as log:
-        server = subprocess.Popen(command, cwd=place, env=environment, stdout=log, stderr=log)
-    try:
-        wait_until_ready(f"http://127.0.0.1:{port}/readyz", server)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-
-
-def wait_until_ready(address: str, server: subprocess.Popen) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        assert server.poll() is None, "the server ended"
-        try:
-            if httpx.get(address, timeout=2).is_success:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.2)
-    raise AssertionError(f"the server was not ready after {START_SECONDS} s")
+    with served(bento, place, environment) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

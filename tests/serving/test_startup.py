@@ -8,7 +8,7 @@ import pytest
 
 from adrec.params import load
 from adrec.sequences import Catalogue
-from features import store
+from features import online, store
 from serving import startup
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -32,6 +32,24 @@ def test_the_service_may_start_where_everything_is_as_labelled(model: Path) -> N
     startup.check(model, labels())
     with pytest.raises(ValueError, match="has no feature service 'recommender_v2'"):
         startup.check(model, labels(service="recommender_v2"))
+
+
+def test_a_store_that_cannot_be_read_is_refused(model: Path) -> None:
+    interaction = {"user_id": ["ann"], "item_id": ["a"], "timestamp": [datetime.now(UTC)]}
+    store.publish(pl.DataFrame(interaction), load(PARAMS)["publish"])
+    (model / "features" / "online.db").unlink()
+    with pytest.raises(OSError, match="the feature store does not answer: no such table"):
+        startup.check(model, labels())
+
+
+def test_a_store_to_which_nothing_was_published_is_refused(model: Path) -> None:
+    (model / "features").mkdir()
+    objects = store._definitions(load(PARAMS)["publish"])
+    for view in (view for view in objects if view.name == online.VIEW):
+        view.tags = {}
+    store._connect().apply(objects)
+    with pytest.raises(ValueError, match="nothing was published"):
+        startup.check(model, labels())
 
 
 def test_another_catalogue_is_refused(model: Path) -> None:

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 TEMPLATES = Path(__file__).parent / "templates"
 INK, MUTED, RULE = "#010101", "#020202", "#030303"  # text, ticks, grid lines
@@ -40,6 +41,7 @@ _STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: it takes the page's font and can be selected
     "svg.hashsalt": "adrec",
     "text.color": INK,
+    "text.parse_math": False,
     "xtick.color": RULE,
     "xtick.labelcolor": MUTED,
     "ytick.color": RULE,
@@ -61,17 +63,19 @@ def svg(figure: Figure) -> Markup:
         legend.set_frame_on(False)  # drawn after `canvas`, a legend does not know the page's style
         for label in legend.get_texts():
             label.set_color(INK)
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # names come from data, and a dollar sign is a dollar sign
     buffer = io.StringIO()
     with mpl.rc_context(_STYLE):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg ") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'<g id="[A-Za-z]+_\d+">', "<g>", text)  # numbered per figure: two figures would share them
-    text = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', r'<svg \1 role="img">', text, count=1)
+    drawn = buffer.getvalue()
+    drawn = drawn[drawn.index("<svg ") :]
+    drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
+    drawn = re.sub(r'<g id="[A-Za-z]+_\d+">', "<g>", drawn)  # numbered per figure: two figures would share them
+    drawn = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', r'<svg \1 role="img">', drawn, count=1)
     for placeholder, colour in _CSS.items():
-        text = text.replace(placeholder, colour)
-    return Markup(text.strip())  # noqa: S704 (drawn by matplotlib, which escapes the texts of a figure)
+        drawn = drawn.replace(placeholder, colour)
+    return Markup(drawn.strip())  # noqa: S704 (drawn by matplotlib, which escapes the texts of a figure)
 
 
 def render(template: str, **values: Any) -> str:

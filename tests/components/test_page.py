@@ -34,6 +34,16 @@ def test_two_pictures_on_one_page_share_no_numbered_id_and_escape_their_texts() 
     assert "&lt;b&gt;" in drawn()
 
 
+@pytest.mark.parametrize("name", ["$5_{x$", r"$\foo$", "$5 and $6", r"\$", "a_b^c"])
+def test_a_name_from_data_is_drawn_as_it_is_and_never_as_a_formula(name: str) -> None:
+    figure, axes = page.canvas()
+    axes.plot([1, 2], label=name)
+    axes.set_yticks([1, 2], [name, "other"])
+    axes.set_xlabel(name)
+    axes.legend()
+    assert page.svg(figure).count(f">{name}<") == 3
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(12345, "12,345"), (0.08314159, "0.08314"), (3.0, "3"), (None, "-"), ("text", "text")]
 )

@@ -73,7 +73,7 @@ def run(*, drift: config.Drift, drifted: Path) -> str:
     from components import drift_page
 
     trained, now = profile.read(), datetime.now(UTC)
-    served = profile.served(now - timedelta(days=drift.days))
+    served, unreadable = profile.served(now - timedelta(days=drift.days))
     if served.height < drift.min_requests:
         raise ValueError(
             f"params: drift.min_requests = {drift.min_requests:,}, but only {served.height:,} histories were sampled in"
@@ -85,6 +85,7 @@ def run(*, drift: config.Drift, drifted: Path) -> str:
         "drifted": not all(measure.passed for measure in measures),
         "checked_at": f"{now:%Y-%m-%d %H:%M:%S} UTC",
         "requests": served.height,
+        "unreadable_lines": unreadable,
         "first": str(served["time"].dt.date().min()),
         "last": str(served["time"].dt.date().max()),
         "data_tag": trained.data_tag,
@@ -94,7 +95,7 @@ def run(*, drift: config.Drift, drifted: Path) -> str:
     with new_folder(drifted) as folder:
         (folder / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n")
         (folder / PAGE).write_text(drift_page.page_of(summary, measures, lengths, popularity), encoding="utf-8")
-    return outcome(measures, drifted / PAGE)
+    return outcome(measures, unreadable, drifted / PAGE)
 
 
 def measured(
@@ -164,7 +165,8 @@ def movers(trained: Profile, served: pl.DataFrame, count: int) -> list[dict[str,
     return [{"item": item, "training": was, "served": now} for item, (was, now) in moved[:count]]
 
 
-def outcome(measures: list[Measure], page: Path) -> str:
+def outcome(measures: list[Measure], unreadable: int, page: Path) -> str:
     """What was found, in one sentence."""
     above = [measure.sentence for measure in measures if not measure.passed]
-    return f"{'drifted: ' + '; '.join(above) if above else 'no drift'} ({page})"
+    left_out = f", {unreadable:,} unreadable lines of the sample left out" if unreadable else ""
+    return f"{'drifted: ' + '; '.join(above) if above else 'no drift'}{left_out} ({page})"

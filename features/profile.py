@@ -4,22 +4,38 @@ Both lie in the store's folder. A served history is one line of JSON without the
 """
 
 import json
-import os
+import logging
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import polars as pl
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from adrec.output import new_file
 from features.folder import folder
 
 PROFILE_FILE = "profile.json"
 SERVED_FOLDER = "served"
+LINE = pl.Struct({"time": pl.String(), "history": pl.List(pl.String()), "strategy": pl.String()})
 SERVED = pl.Schema({"time": pl.Datetime("us", "UTC"), "history": pl.List(pl.String()), "strategy": pl.String()})
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A served history, as it stands in the sample."""
+
+    time: AwareDatetime
+    history: list[str]
+    strategy: str
+
+
+LINES = TypeAdapter(Line)
 
 
 @dataclass(frozen=True)
@@ -60,7 +76,7 @@ def read() -> Profile:
 
 
 class Sample:
-    """Where one process of the service keeps some of the histories that it served.
+    """Where one process of the service keeps some of the histories that it served, in a file of its own.
 
     Attributes:
         share: of the histories, drawn at random.
@@ -69,26 +85,41 @@ class Sample:
 
     def __init__(self, share: float, max_length: int) -> None:
         self.share, self.max_length = share, max_length
-        self._file = folder() / SERVED_FOLDER / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}-{os.getpid()}.jsonl"
+        self._file = folder() / SERVED_FOLDER / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}-{uuid4()}.jsonl"
+        self._warned = False
 
     def offer(self, history: Sequence[str], strategy: str) -> None:
-        """Keep this history and the strategy of its answer, or do not."""
+        """Keep this history and the strategy of its answer, or do not; that it cannot be kept is told once."""
         if random.random() >= self.share:  # noqa: S311 (no secret)
             return
         kept = list(history[-self.max_length :])
         line: dict[str, Any] = {"time": datetime.now(UTC).isoformat(), "history": kept, "strategy": strategy}
-        self._file.parent.mkdir(exist_ok=True)
-        with self._file.open("ab", buffering=0) as file:
-            file.write(json.dumps(line).encode() + b"\n")
+        try:
+            self._file.parent.mkdir(exist_ok=True)
+            with self._file.open("ab", buffering=0) as file:
+                file.write(json.dumps(line).encode() + b"\n")
+        except OSError as error:
+            if not self._warned:
+                logger.warning(
+                    "no sample for drift is kept, make its folder writable or set serve.sample: 0: %s", error
+                )
+            self._warned = True
 
 
-def served(since: datetime) -> pl.DataFrame:
-    """The histories that were sampled after `since`: `time`, `history`, `strategy`."""
-    place = folder() / SERVED_FOLDER
-    parts = [_lines(path) for path in sorted(place.glob("*.jsonl")) if path.stat().st_size]
-    return pl.concat([pl.DataFrame(schema=SERVED), *parts]).filter(pl.col("time") >= since)
+def served(since: datetime) -> tuple[pl.DataFrame, int]:
+    """The histories that were sampled after `since` (`time`, `history`, `strategy`), and how many lines are none.
+
+    A process that is killed, or whose disk is full, leaves half a line; it is left out.
+    """
+    files = [path for path in (folder() / SERVED_FOLDER).glob("*.jsonl") if path.stat().st_mtime >= since.timestamp()]
+    found = [_line(line) for path in sorted(files) for line in path.read_bytes().splitlines()]
+    rows = [(line.time, line.history, line.strategy) for line in found if line is not None]
+    return pl.DataFrame(rows, SERVED, orient="row").filter(pl.col("time") >= since), found.count(None)
 
 
-def _lines(path: Path) -> pl.DataFrame:
-    rows = pl.read_ndjson(path, schema={**SERVED, "time": pl.String()})
-    return rows.with_columns(pl.col("time").str.to_datetime(time_unit="us", time_zone="UTC")).cast(SERVED)
+def _line(text: bytes) -> Line | None:
+    """One line of a sample; None where it is no such thing."""
+    try:
+        return LINES.validate_json(text)
+    except ValidationError:
+        return None

@@ -1,8 +1,9 @@
 """The drift step: quiet where the service is asked what training saw, loud where it is not."""
 
 import json
+import os
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -104,10 +105,50 @@ def test_the_page_shows_every_figure_and_runs_no_name_of_an_item(
 def test_a_sample_is_kept_without_a_name_and_cut_to_what_is_published(dataset: Dataset) -> None:
     profile.Sample(1.0, 2).offer(["a", "b", "c"], "sequence")
     profile.Sample(0.0, 2).offer(["never"], "sequence")
-    found = profile.served(datetime(2000, 1, 1, tzinfo=UTC))
+    found, unreadable = profile.served(datetime(2000, 1, 1, tzinfo=UTC))
+    assert not unreadable
     assert found["history"].to_list() == [["b", "c"]]
     assert found.columns == ["time", "history", "strategy"]
-    assert profile.served(datetime.now(UTC)).is_empty()
+    assert profile.served(datetime.now(UTC))[0].is_empty()
+
+
+@pytest.mark.parametrize(
+    "end", ['{"time": "2024-0', "no json", '{"time": 1, "history": ["a", 2], "strategy": "x"}', "[]"]
+)
+def test_a_line_of_the_sample_that_is_none_is_left_out_and_told(
+    end: str, dataset: Dataset, section: config.Drift, tmp_path: Path
+) -> None:
+    serve(histories(dataset, 400, 1))
+    (file,) = (tmp_path / "features" / "served").iterdir()
+    file.write_text(file.read_text() + end)
+    assert ", 1 unreadable lines of the sample left out (" in drift.run(drift=section, drifted=tmp_path / "drift")
+    assert summary(tmp_path / "drift")["requests"] == 400
+    assert summary(tmp_path / "drift")["unreadable_lines"] == 1
+
+
+def test_files_from_before_the_days_that_count_are_not_even_opened(dataset: Dataset, tmp_path: Path) -> None:
+    old = tmp_path / "features" / "served" / "old.jsonl"
+    old.parent.mkdir()
+    old.write_text("no line at all")
+    long_ago = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
+    os.utime(old, (long_ago, long_ago))
+    assert profile.served(datetime.now(UTC) - timedelta(days=7))[1] == 0
+    assert profile.served(datetime(2023, 1, 1, tzinfo=UTC))[1] == 1
+
+
+def test_answers_go_on_where_no_sample_can_be_kept(
+    dataset: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "features" / "served").write_text("a file where the folder is to be")
+    serve([["a"], ["b"]])
+    assert [record.getMessage()[:36] for record in caplog.records] == ["no sample for drift is kept, make it"]
+
+
+def test_each_process_has_a_file_of_its_own_whatever_its_second_and_its_number(dataset: Dataset) -> None:
+    samples = [profile.Sample(1.0, 50) for _ in range(3)]
+    for sample in samples:
+        sample.offer(["a"], "sequence")
+    assert len(list((store.folder() / profile.SERVED_FOLDER).iterdir())) == 3
 
 
 def test_the_index_is_what_its_formula_says() -> None:

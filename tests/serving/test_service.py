@@ -132,7 +132,7 @@ def test_a_sample_of_what_was_served_is_kept_for_drift(
     history = list(dataset.catalogue.items[:15])
     client.for_items(history)
     client.for_user("nobody")
-    found = profile.served(since)
+    found, _ = profile.served(since)
     assert found.select("history", "strategy").rows() == [(history[-12:], "sequence"), ([], "popular")]
 
 

@@ -6,6 +6,7 @@ It is SQLite's, whichever store is online, so an event is there whole or not at 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -23,7 +24,31 @@ CREATE TABLE IF NOT EXISTS events (
 ADD = "INSERT OR IGNORE INTO events (user_id, item_id, timestamp) VALUES (?, ?, ?)"
 SELECT = "SELECT user_id, item_id, timestamp FROM events WHERE number > ?"
 AT_ONCE = 500  # users in one query: SQLite bounds the number of its parameters
+AHEAD = timedelta(days=1)  # of now: clocks differ, and a time may have lost its zone
 PATIENCE = 60.0  # seconds to wait for another writer
+
+
+def check(interactions: pl.DataFrame) -> None:
+    """Hold events against what can have happened; one of the future would make all that is popular now look old.
+
+    Raises:
+        ValueError: an id is empty, or a time is missing or later than `AHEAD` from now.
+    """
+    for name in (USER, ITEM, TIMESTAMP):
+        lacking = interactions.filter(pl.col(name).cast(pl.String).fill_null("") == "")
+        if lacking.height:
+            raise ValueError(f"{_first(lacking)} has no {name}: leave such events out, or mend them")
+    latest = datetime.now(UTC) + AHEAD
+    untimely = interactions.filter(pl.col(TIMESTAMP) > latest)
+    if untimely.height:
+        raise ValueError(f"{_first(untimely)} is in the future: its time must be at most {latest:%Y-%m-%d %H:%M} UTC")
+
+
+def _first(wrong: pl.DataFrame) -> str:
+    """The first of these events in words, and how many are like it."""
+    user, item, time = wrong.select(USER, ITEM, TIMESTAMP).row(0)
+    others = f" (and {wrong.height - 1:,} others like it)" if wrong.height > 1 else ""
+    return f"the event of user {user!r} with item {item!r} at {time}{others}"
 
 
 def add(interactions: pl.DataFrame) -> None:

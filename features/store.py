@@ -126,15 +126,17 @@ def append(store: Store, user: str, item: str, time: datetime) -> None:
     store's lock. Killed at any moment and called again, it ends in the same state.
 
     Raises:
-        ValueError: `time` has no time zone, or nothing was published yet.
+        ValueError: `time` has no time zone or is in the future, an id is empty, or nothing was published yet.
         UnavailableError: the store cannot be read or written.
     """
     if time.tzinfo is None:
         raise ValueError(f"the time {time} of an interaction needs a time zone")
+    event = pl.DataFrame([(user, item, time)], schema=INTERACTIONS, orient="row")
+    events.check(event)
     timestamp = (time - EPOCH) // timedelta(microseconds=1)
     settings = settings_of(store)
     with online.writing(store.feast):
-        events.add(pl.DataFrame([(user, item, time)], schema=INTERACTIONS, orient="row"))
+        events.add(event)
         before = _read(store, user)
         if _hides_something(before, timestamp, settings):
             online.replace(store.feast, histories.latest(known.of([user]), settings.max_length))
@@ -162,11 +164,12 @@ def append_all(store: Store, interactions: pl.DataFrame) -> int:
     Killed at any moment and called again, it ends in the same state.
 
     Raises:
-        ValueError: nothing was published yet.
+        ValueError: an event has an empty id or a time in the future, then none is added; or nothing was published yet.
         UnavailableError: the store cannot be read or written.
     """
     max_length = settings_of(store).max_length
     rows = interactions.select(INTERACTIONS.keys())
+    events.check(rows)
     users = rows[USER].unique().to_list()
     new = rows.unique().join(known.of(users), on=rows.columns, how="anti").height
     events.add(rows)

@@ -47,12 +47,14 @@ class Fallback:
 
 
 def popularity(packaged_V: Tensor, catalogue: Catalogue, ranked: Sequence[tuple[str, float]]) -> Tensor:
-    """A score for each item of the catalogue [V]: that of the ranking, and below all of these the packaged order."""
+    """A score for each item of the catalogue [V]: places in the ranking from its end, and below 1 the packaged order.
+
+    Places, not the scores of the ranking: those fall by powers of two, soon below what float32 can tell from 0.
+    """
     numbers = torch.from_numpy(catalogue.numbers([item for item, _ in ranked])).long()
-    scores = torch.tensor([score for _, score in ranked], dtype=packaged_V.dtype)
-    numbers, scores = numbers[numbers > 0], scores[numbers > 0]
+    numbers = numbers[numbers > 0]
     if not len(numbers):
         return packaged_V
-    fresh_V = packaged_V / (packaged_V.max() + 1) * scores.min()
-    fresh_V[numbers - 1] = scores
+    fresh_V = packaged_V / (packaged_V.max() + 1)
+    fresh_V[numbers - 1] = torch.arange(len(numbers), 0, -1, dtype=fresh_V.dtype)
     return fresh_V

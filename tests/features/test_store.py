@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -218,6 +218,47 @@ def test_a_time_without_a_zone_is_refused(sqlite_folder: Path, settings: Publish
     store.publish(interactions(ann=["a"]), settings)
     with pytest.raises(ValueError, match="needs a time zone"):
         store.append(store.open_store(), "ann", "b", datetime(2024, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("user", "item", "days", "sentence"),
+    [
+        ("", "b", 0, "the event of user '' with item 'b' at .* has no user_id"),
+        ("ann", "", 0, "the event of user 'ann' with item '' at .* has no item_id"),
+        ("ann", "b", 2, "the event of user 'ann' with item 'b' at .* is in the future: its time must be at most"),
+    ],
+)
+def test_an_event_that_cannot_have_happened_is_refused(
+    user: str, item: str, days: int, sentence: str, sqlite_folder: Path, settings: Publish
+) -> None:
+    store.publish(interactions(ann=["a"]), settings)
+    opened, time = store.open_store(), datetime.now(UTC) + timedelta(days=days)
+    with pytest.raises(ValueError, match=sentence):
+        store.append(opened, user, item, time)
+    sound = at_seconds([("bob", "x", 9)])
+    wrong = pl.DataFrame([(user, item, time)], schema=places.INTERACTIONS, orient="row")
+    with pytest.raises(
+        ValueError, match=sentence.replace(" has", " .and 1 others like it. has").replace(" is", " .* is")
+    ):
+        store.append_all(opened, pl.concat([sound, wrong, wrong]))
+    assert events.read().is_empty(), "all of them or none"
+    assert store.history(opened, "bob") is None
+
+
+def test_a_missing_id_or_time_is_refused_too(sqlite_folder: Path, settings: Publish) -> None:
+    store.publish(interactions(ann=["a"]), settings)
+    opened, sound = store.open_store(), at_seconds([("bob", "x", 9)])
+    for name in places.INTERACTIONS:
+        missing = sound.with_columns(pl.lit(None, places.INTERACTIONS[name]).alias(name))
+        with pytest.raises(ValueError, match=f"the event of user .* has no {name}"):
+            store.append_all(opened, missing)
+
+
+def test_a_clock_that_is_some_hours_ahead_is_believed(sqlite_folder: Path, settings: Publish) -> None:
+    store.publish(interactions(ann=["a"]), settings)
+    opened = store.open_store()
+    store.append(opened, "ann", "b", datetime.now(UTC) + timedelta(hours=14))
+    assert store.history(opened, "ann") == ["a", "b"]
 
 
 def test_appending_before_anything_was_published_is_refused(sqlite_folder: Path) -> None:

@@ -24,8 +24,16 @@ def test_the_ranking_comes_first_and_then_the_packaged_order() -> None:
     scores_V = popularity(packaged_V, CATALOGUE, [("c", 3.5), ("no such item", 2.0), ("b", 0.25)])
     order = [CATALOGUE.items[index] for index in scores_V.argsort(descending=True)]
     assert order == ["c", "b", "a", "d"]
-    assert scores_V[2] == 3.5
+    assert (scores_V[[2, 1]] >= 1).all()
+    assert (scores_V[[0, 3]] < 1).all()
     assert packaged_V.tolist() == [9, 1, 5, 7], "the packaged popularity stays as it is"
+
+
+@pytest.mark.parametrize("scores", [(1.0, 1e-268, 1e-300), (1e300, 1.0, 1e-12), (1.0, 1.0, 0.0), (0.0, 0.0, 0.0)])
+def test_the_order_of_the_ranking_stays_however_far_apart_its_scores_are(scores: tuple[float, ...]) -> None:
+    scores_V = popularity(torch.tensor([9.0, 1.0, 5.0, 7.0]), CATALOGUE, list(zip("cbd", scores, strict=True)))
+    assert [CATALOGUE.items[index] for index in scores_V.argsort(descending=True)] == ["c", "b", "d", "a"]
+    assert scores_V.unique().numel() == 4
 
 
 @pytest.mark.parametrize("ranked", [[], [("no such item", 2.0)]])

@@ -1,7 +1,8 @@
 """The feature store from the command line: `python -m features {append,history,export} …`.
 
-* `append FILE` adds a file of events; killed and started again, it goes on and nothing counts twice. Malformed lines,
-  of which there may be `--max-rejects`, are set aside in the store's folder.
+* `append FILE` adds a file of events; killed and started again, it goes on and nothing counts twice. Events that are
+  rated count where those of training do (`prepare.min_rating` of the last publication). Malformed lines, of which there
+  may be `--max-rejects`, are set aside in the store's folder.
 * `history USER` prints the items of a user, oldest first, one a line.
 * `export FILE` writes all interactions that the store knows, to train on: `make run SOURCE=FILE FORMAT=parquet`.
 
@@ -51,12 +52,27 @@ def parser() -> argparse.ArgumentParser:
 
 def append(options: argparse.Namespace) -> str:
     """Add the events of a file."""
-    columns = dict(assignment.split("=", 1) for assignment in options.column)
-    opened, events, new = store.open_store(), 0, 0
+    columns = dict(_assignment(text) for text in options.column)
+    opened, events, counted, new = store.open_store(), 0, 0, 0
     with readers.Rejects(folder() / REJECTS, options.max_rejects) as malformed:
         for rows in readers.read(options.file, options.format, columns, malformed):
-            events, new = events + rows.height, new + store.append_all(opened, rows)
-    return f"{new:,} of {events:,} events were new"
+            liked = store.liked(opened, rows)
+            events, counted = events + rows.height, counted + liked.height
+            new += store.append_all(opened, liked)
+    left_out = f"; {events - counted:,} were rated too low to count" if counted < events else ""
+    return f"{new:,} of {counted:,} events were new{left_out}"
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    """Our name of a column and theirs.
+
+    Raises:
+        ValueError: it is not of that form.
+    """
+    ours, equals, theirs = text.partition("=")
+    if not (ours and equals and theirs):
+        raise ValueError(f"--column {text} must be OURS=THEIRS, as in user_id=uid")
+    return ours, theirs
 
 
 def history(options: argparse.Namespace) -> str:

@@ -4,30 +4,23 @@ Item ids are external here, so a model with another catalogue needs no other fea
 from the interactions that were published and the events that were appended (`features/known.py`).
 """
 
-import json
-import os
-import runpy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
 import polars as pl
 from filelock import FileLock
 
-from adrec.config import Publish, parse
-from adrec.interactions import USER
-from features import events, histories, known, offline, online, outage, popularity
-from features.folder import FOLDER_VARIABLE, INTERACTIONS, ITEMS, REDIS_VARIABLE, TIMESTAMPS, folder
+from adrec import sequences
+from adrec.config import Publish
+from adrec.interactions import RATING, USER
+from features import connection, events, histories, known, offline, online, outage, popularity
+from features.folder import FOLDER_VARIABLE, INTERACTIONS, ITEMS, TIMESTAMPS, folder
 
 if TYPE_CHECKING:
     from feast import FeatureService, FeatureStore
 
-REPOSITORY = Path(__file__).parent
 SERVICE = "recommender_v1"
-SETTINGS = "settings"  # the view's tag that holds the section `publish` of its time
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -52,7 +45,7 @@ def open_store(service: str = SERVICE) -> Store:
     place = folder()
     if not place.is_dir():
         raise ValueError(f"there is no feature store in {place}: publish one, or name its folder in {FOLDER_VARIABLE}")
-    feast = _connect()
+    feast = connection.connect()
     try:
         return Store(feast, feast.get_feature_service(service))
     except FeatureServiceNotFoundException:
@@ -63,7 +56,7 @@ def open_store(service: str = SERVICE) -> Store:
 
 
 @outage.told()
-def publish(interactions: pl.DataFrame, settings: Publish) -> None:
+def publish(interactions: pl.DataFrame, settings: Publish, min_rating: float | None = None) -> None:
     """Make `interactions` what the store knows, in place of what was published before and beside what was appended.
 
     Users who are neither in them nor in an event become unknown. Killed at any moment and called again, it ends in the
@@ -72,11 +65,12 @@ def publish(interactions: pl.DataFrame, settings: Publish) -> None:
     Args:
         interactions: `user_id`, `item_id`, `timestamp`; each user's in the order that breaks ties in time.
         settings: what to keep of them.
+        min_rating: from which rating on they were taken, for the files of events that are appended later (`liked`).
     """
     folder().mkdir(parents=True, exist_ok=True)
     with _writing_tables():
-        feast = _connect()
-        feast.apply(_definitions(settings))
+        feast = connection.connect()
+        feast.apply(connection.definitions(settings, min_rating))
         former = pl.concat([offline.users(), known.interactions()[USER]]).unique()  # the last one may have been killed
         online.forget(feast, former.filter(~former.is_in(interactions[USER].implode())).to_list())
         known.write(interactions)
@@ -194,15 +188,27 @@ def settings_of(store: Store) -> Publish:
     Raises:
         ValueError: nothing was published yet.
     """
-    tags = store.feast.get_feature_view(online.VIEW).tags
-    if SETTINGS not in tags:
+    found = connection.settings(store.feast)
+    if found is None:
         raise ValueError(f"nothing was published in {folder()} yet: run the publish step first")
-    return _parsed(tags[SETTINGS])
+    return found
 
 
-@cache
-def _parsed(settings: str) -> Publish:
-    return parse(Publish, json.loads(settings))
+def liked(store: Store, interactions: pl.DataFrame) -> pl.DataFrame:
+    """Those that count, as in what was published: the ones rated high enough, all where there are no ratings.
+
+    Raises:
+        ValueError: there are ratings, but nobody said at the publication which of them are high enough.
+    """
+    if RATING not in interactions.columns:
+        return interactions
+    least = connection.min_rating(store.feast)
+    if least is None:
+        raise ValueError(
+            f"the events have ratings, but the store in {folder()} does not say from which on they count: "
+            "run the publish step again, or leave the ratings out"
+        )
+    return sequences.liked(interactions, least)
 
 
 def _writing_tables() -> FileLock:
@@ -214,44 +220,6 @@ def _write_tables(feast: "FeatureStore", rows: pl.DataFrame, newest_event: int, 
     """Write the ranking and, last, the offline table of histories, which says how far it goes."""
     popularity.write(feast, rows, settings.half_life_days, settings.popular_items)
     offline.write(rows, newest_event, settings.max_length)
-
-
-def _connect() -> "FeatureStore":
-    from feast import FeatureStore
-
-    file = "redis.yaml" if os.environ.get(REDIS_VARIABLE) else "feature_store.yaml"
-    feast = FeatureStore(repo_path=str(REPOSITORY), fs_yaml_file=REPOSITORY / file)
-    _tell_readings_apart(feast.registry)
-    return feast
-
-
-def _tell_readings_apart(registry: Any) -> None:
-    """Give each reading of the registry a version of its own.
-
-    Feast keeps what it found in the last reading under its address in memory and its version, which a SQL registry
-    leaves empty; a later one at the same address would then be answered from that of another store or time.
-    """
-    read = registry.proto
-
-    def proto() -> Any:
-        found = read()
-        found.version_id = uuid4().hex
-        return found
-
-    registry.proto = proto
-    registry.refresh()
-
-
-def _definitions(settings: Publish) -> list[Any]:
-    """The Feast objects of `definitions.py`, read afresh, as Feast's own command does: the folder may have changed."""
-    from feast import Entity, FeatureService, FeatureView, PushSource
-
-    kinds = (Entity, FeatureService, FeatureView, PushSource)
-    found = runpy.run_path(str(REPOSITORY / "definitions.py"))
-    view = found[online.VIEW]
-    view.ttl = timedelta(days=settings.ttl_days)
-    view.tags = {SETTINGS: json.dumps(settings.as_dict())}
-    return [item for item in found.values() if isinstance(item, kinds)]
 
 
 def _read(store: Store, user: str) -> tuple[list[str], list[int]]:

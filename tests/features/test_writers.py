@@ -122,6 +122,48 @@ def test_the_commands_append_tell_and_export(
     assert said == ["2 of 2 events were new", "a", "late", "b", f"4 interactions in {tmp_path / 'all.parquet'}"]
 
 
+RATED = "user_id,item_id,timestamp,rating\nann,loved,2024-01-01,5\nann,hated,2024-01-02,1\nann,unrated,2024-01-03,\n"
+
+
+def test_rated_events_count_where_those_of_training_do(
+    sqlite_folder: Path, tmp_path: Path, settings: Publish, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from features.__main__ import main
+
+    (tmp_path / "events.csv").write_text(RATED)
+    command = ["append", str(tmp_path / "events.csv"), "--format", "csv"]
+    store.publish(interactions(ann=["a"]), settings, min_rating=4.0)
+    assert main(command) == 0
+    assert store.history(store.open_store(), "ann") == ["a", "loved"]
+    assert capsys.readouterr().out == "1 of 1 events were new; 2 were rated too low to count\n"
+    store.publish(interactions(ann=["a"]), settings, min_rating=1.0)
+    assert main(command) == 0
+    assert store.history(store.open_store(), "ann") == ["a", "loved", "hated"]
+
+
+def test_rated_events_are_refused_where_nobody_said_from_which_rating_on_they_count(
+    sqlite_folder: Path, tmp_path: Path, settings: Publish, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from features.__main__ import main
+
+    (tmp_path / "events.csv").write_text(RATED)
+    store.publish(interactions(ann=["a"]), settings)
+    assert main(["append", str(tmp_path / "events.csv"), "--format", "csv"]) == 1
+    assert "does not say from which on they count: run the publish step again" in capsys.readouterr().err
+    assert store.history(store.open_store(), "ann") == ["a"]
+
+
+@pytest.mark.parametrize("column", ["foo", "=uid", "user_id="])
+def test_a_column_without_a_name_is_told_in_one_sentence(
+    column: str, sqlite_folder: Path, settings: Publish, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from features.__main__ import main
+
+    store.publish(interactions(ann=["a"]), settings)
+    assert main(["append", "events.csv", "--format", "csv", "--column", column]) == 1
+    assert capsys.readouterr().err == (f"error: append: --column {column} must be OURS=THEIRS, as in user_id=uid\n")
+
+
 def test_a_user_and_a_file_that_are_not_there_are_told_in_one_sentence(
     sqlite_folder: Path, settings: Publish, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from adrec.sequences import Dataset
 from components import publish
-from features import store
+from features import folder, store
 from tests.features.conftest import running_redis
 from tests.serving.conftest import environment_of, served
 
@@ -45,7 +45,7 @@ def running(
 ) -> Iterator[Place]:
     place = tmp_path_factory.mktemp("outage")
     with running_redis(place) as (address, server), pytest.MonkeyPatch.context() as patch:
-        patch.setenv(store.REDIS_VARIABLE, f"{address},socket_timeout=2")
+        patch.setenv(folder.REDIS_VARIABLE, f"{address},socket_timeout=2")
         patch.setenv(store.FOLDER_VARIABLE, str(place / "features"))
         publish.run(dataset=tiny_dataset, publish=tiny["publish"], published=place / "published.json")
         history = list(Dataset.read(tiny_dataset).catalogue.items[:5])

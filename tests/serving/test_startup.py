@@ -8,7 +8,7 @@ import pytest
 
 from adrec.params import load
 from adrec.sequences import Catalogue
-from features import online, store
+from features import connection, online, store
 from serving import startup
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -44,10 +44,10 @@ def test_a_store_that_cannot_be_read_is_refused(model: Path) -> None:
 
 def test_a_store_to_which_nothing_was_published_is_refused(model: Path) -> None:
     (model / "features").mkdir()
-    objects = store._definitions(load(PARAMS)["publish"])
+    objects = connection.definitions(load(PARAMS)["publish"], None)
     for view in (view for view in objects if view.name == online.VIEW):
         view.tags = {}
-    store._connect().apply(objects)
+    connection.connect().apply(objects)
     with pytest.raises(ValueError, match="nothing was published"):
         startup.check(model, labels())
 

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from adrec.config import Serve
 
 SHOWN = 60  # characters of a refused value that an error repeats
+CHARACTER = 12  # bytes at most: JSON may write one as two escapes, \ud83d\ude00
+BESIDE = 1024  # bytes for all that is no id
 
 Id = Annotated[str, Field(min_length=1)]
 
@@ -48,6 +50,12 @@ class Answer(BaseModel):
     strategy: Literal["sequence", "popular"]
     unknown_items: list[str] = Field(description="Items of the history that the model does not know.")
     model: str = Field(description="The tag of the Bento that answers.")
+
+
+def longest(bounds: Serve) -> int:
+    """The bytes of the longest body that can be a request within `bounds`: both lists full of the longest ids."""
+    ids = 2 * bounds.max_items + 1
+    return ids * (CHARACTER * bounds.max_id_length + len('"", ')) + BESIDE
 
 
 def parse(body: bytes, bounds: Serve) -> Request:

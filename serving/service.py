@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 BOUNDS = parse(Serve, json.loads((MODEL / "serve.json").read_text()))
 
+LONGEST = schemas.longest(BOUNDS)
 SHUT = "the feature store cannot be read now: ask again later, or ask with items"
 
 logger = logging.getLogger(__name__)
@@ -44,8 +45,13 @@ class Body(schemas.Request, bentoml.IODescriptor):
 
     @classmethod
     async def from_http_request(cls, request: HttpRequest, serde: Any) -> bytes:
-        """The bytes of the body."""
-        return await request.body()
+        """The bytes of the body, or the first of them where they are more than `LONGEST`."""
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > LONGEST:
+                break
+        return bytes(body)
 
 
 @bentoml.service(
@@ -98,6 +104,10 @@ class Recommender:
     @bentoml.api(input_spec=Body, output_spec=schemas.Answer)
     async def recommend(self, body: bytes) -> schemas.Answer:
         """The best k items after a history; popular items where the model knows none of it."""
+        if len(body) > LONGEST:
+            return refusal(
+                413, f"the request has more than {LONGEST:,} bytes; none within the bounds of serve has so many"
+            )
         try:
             request = schemas.parse(body, BOUNDS)
             history = await self.history(request)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adrec.config import Serve
-from serving.schemas import Request, parse
+from serving.schemas import Request, longest, parse
 
 UNKNOWN_FIELD = "unknown field 'limit'; a request may have user_id, items, k, exclude, exclude_seen"
 BOUNDS = Serve(
@@ -47,6 +47,14 @@ def test_a_valid_request_is_read_as_it_was_sent(sent: dict[str, Any]) -> None:
 @given(id_lists)
 def test_a_history_in_the_request_keeps_its_order(items: list[str]) -> None:
     assert parse(json.dumps({"items": items}).encode(), BOUNDS).items == items
+
+
+def test_the_longest_request_within_bounds_is_not_too_long() -> None:
+    full = ["\U0001f600" * BOUNDS.max_id_length] * BOUNDS.max_items
+    sent = {"items": full, "exclude": full, "k": BOUNDS.max_k, "exclude_seen": False}
+    body = json.dumps(sent, indent=1).encode()
+    assert parse(body, BOUNDS).model_dump(exclude_unset=True) == sent
+    assert longest(BOUNDS) / 2 < len(body) < longest(BOUNDS)
 
 
 @given(st.binary() | json_values.map(lambda value: json.dumps(value).encode()))

@@ -120,6 +120,16 @@ def test_a_wrong_request_gets_one_sentence_and_no_traceback_in_the_log(url: str,
     assert "Traceback" not in (place / "log").read_text()
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_a_body_longer_than_any_request_is_refused_unread(url: str, told: bool, client: Client) -> None:
+    million = b"x" * 10**6
+    content = million * 40 if told else iter([million] * 40)  # with its length in the header, and in chunks without
+    response = httpx.post(f"{url}/recommend", content=content, timeout=30)
+    assert response.status_code == 413
+    assert response.json()["error"].startswith("the request has more than 6,")
+    assert client.for_items([], k=1).strategy == "popular", "and the next one is answered"
+
+
 def test_the_client_raises_the_sentence(client: Client) -> None:
     with pytest.raises(ValueError, match="k = 1000000 must be at most 100"):
         client.for_user("1", k=10**6)

@@ -6,7 +6,9 @@ with one field more: the row's time in microseconds, which a script on the serve
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from threading import Event, Thread
 from typing import Any
 
 from feast import FeatureView, RepoConfig
@@ -21,6 +23,7 @@ from feast.infra.online_stores.redis import (
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from google.protobuf.timestamp_pb2 import Timestamp
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from redis.lock import Lock
 from redis.retry import Retry
 
@@ -30,7 +33,7 @@ AT_ONCE = 2000  # rows in one round trip
 # Of a connection, unless ADREC_REDIS has others, in seconds: who waits for an answer is told soon that there is none.
 TIMEOUTS = {"socket_connect_timeout": 0.5, "socket_timeout": 1.0}
 RETRIES = 1  # at once: a connection that was cut is made anew
-LEASE = 30  # seconds after which a writer that still holds the lock is taken for dead
+LEASE = 30.0  # seconds after which a writer that did not renew its hold on the lock is taken for dead
 # KEYS[1]: the hash. ARGV: the field of the time, the time in microseconds, then the fields and their values.
 WRITE = """
 local stored = redis.call('HGET', KEYS[1], ARGV[1])
@@ -115,9 +118,16 @@ class SteadyRedisOnlineStore(RedisOnlineStore):
                 pipe.hdel(_key(config, key), *fields)
             pipe.execute()
 
-    def lock(self, config: RepoConfig) -> Lock:
-        """What a writer must hold from reading to writing: a key on the server, which a dead one loses."""
-        return self.client(config).lock(f"{config.project}:writing", timeout=LEASE, sleep=0.005)
+    @contextmanager
+    def lock(self, config: RepoConfig) -> Iterator[None]:
+        """What a writer must hold from reading to writing: a key on the server, which only a dead one loses.
+
+        Raises:
+            LockError: it was lost all the same, as where the machine slept; another may have written in between.
+        """
+        key = f"{config.project}:writing"
+        with self.client(config).lock(key, timeout=LEASE, sleep=0.005, thread_local=False) as lock, _renewed(lock):
+            yield
 
     def _write(
         self,
@@ -132,6 +142,25 @@ class SteadyRedisOnlineStore(RedisOnlineStore):
                 for key, values, time, _ in data[start : start + AT_ONCE]:
                     write(pipe, _key(config, key), list(_fields(view, values, time)))
                 pipe.execute()
+
+
+@contextmanager
+def _renewed(lock: Lock) -> Iterator[None]:
+    """Renew the lease of the lock in time: its holder may have to wait longer than that for the log of events."""
+    ended = Event()
+
+    def renew() -> None:
+        while not ended.wait(LEASE / 3):
+            with suppress(RedisError):  # that it is lost is told when it is released
+                lock.reacquire()
+
+    renewing = Thread(target=renew, daemon=True)
+    renewing.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        renewing.join()
 
 
 def _fields(view: str, values: dict[str, Any], time: datetime) -> Iterator[str | bytes | int]:

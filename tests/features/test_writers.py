@@ -2,16 +2,22 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+import redis
 
 from adrec.config import Publish
 from adrec.interactions import write
-from features import store
+from features import folder as places
+from features import redis_store, store
 from tests.features.conftest import at_seconds, interactions
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +70,36 @@ def test_writers_at_once_on_one_user_lose_nothing(folder: Path, settings: Publis
     assert [writer.wait(timeout=120) for writer in writers] == [0] * WRITERS
     expected = [f"{n}-{writer}" for n in range(EACH) for writer in range(WRITERS)]
     assert store.history(store.open_store(), "ann") == expected
+
+
+@pytest.mark.slow
+def test_a_writer_who_waits_for_the_log_longer_than_the_lease_keeps_the_lock_on_redis(
+    redis_server: str, sqlite_folder: Path, settings: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(places.REDIS_VARIABLE, redis_server)
+    monkeypatch.setattr(redis_store, "LEASE", 2.0)
+    store.publish(interactions(ann=["a"]), settings)
+    opened = store.open_store()
+    host, port = redis_server.split(":")
+    server = redis.Redis(host=host, port=int(port))
+    log = sqlite3.connect(sqlite_folder / places.EVENTS_FILE, isolation_level=None)
+    log.execute("BEGIN EXCLUSIVE")
+    with ThreadPoolExecutor(1) as apart:
+        writing = apart.submit(store.append, opened, "ann", "b", datetime.fromtimestamp(9, UTC))
+        try:
+            while not server.exists("adrec:writing"):
+                assert not writing.done()
+            holders = set()
+            for _ in range(40):
+                holders.add(server.get("adrec:writing"))
+                time.sleep(0.1)
+        finally:
+            log.execute("ROLLBACK")
+        writing.result()
+    assert len(holders) == 1
+    assert None not in holders
+    assert not server.exists("adrec:writing")
+    assert store.history(opened, "ann") == ["a", "b"]
 
 
 @pytest.mark.slow

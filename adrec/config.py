@@ -235,6 +235,7 @@ class Serve(Section):
     steps: NonNegative
     min_overlap: Share
     max_concurrency: Positive
+    workers: Positive
     sample: Share
 
 

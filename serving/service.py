@@ -55,6 +55,7 @@ class Body(schemas.Request, bentoml.IODescriptor):
 
 
 @bentoml.service(
+    workers=BOUNDS.workers,
     traffic={"timeout": BOUNDS.timeout_seconds, "max_concurrency": BOUNDS.max_concurrency},
     envs=[{"name": "BENTOML_DO_NOT_TRACK", "value": "True"}],
 )
@@ -79,7 +80,7 @@ class Recommender:
         from adrec.recommend import Recommender as Model
         from serving.fallback import Fallback
 
-        torch.set_num_threads(1)  # a request is too small to share; more workers serve more requests
+        torch.set_num_threads(1)  # a request is too small to share; more of `serve.workers` serve more requests
         self.store = store.open_store(bento().info.labels["feature_service"])
         self.fallback = Fallback(Model.load(MODEL, steps=BOUNDS.steps), self.store)
         self.tag = str(bento().tag)

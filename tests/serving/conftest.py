@@ -40,11 +40,15 @@ def environment_of(place: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def bento(tmp_path_factory: pytest.TempPathFactory, tiny_winner: Path, tiny_metrics: Path) -> Path:
     """The folder of the tiny winner's Bento, away from the project; it samples every history."""
-    place = tmp_path_factory.mktemp("bento")
+    return packaged(tmp_path_factory.mktemp("bento"), tiny_winner, tiny_metrics, sample=1.0)
+
+
+def packaged(place: Path, winner: Path, metrics: Path, **serve: object) -> Path:
+    """The folder of a Bento that is made in `place`, with these values of the section `serve`."""
     (place / "verdict.json").write_text(json.dumps({"accepted": True, "reasons": []}))
-    paths = {"winner": tiny_winner, "metrics": tiny_metrics, "verdict": place / "verdict.json"}
+    paths = {"winner": winner, "metrics": metrics, "verdict": place / "verdict.json"}
     document = yaml.safe_load((ROOT / "params.yaml").read_text())
-    document["serve"]["sample"] = 1.0
+    document["serve"] |= serve
     (place / "params.yaml").write_text(yaml.safe_dump(document))
     paths |= {"packaged": place / "packaged", "params": place / "params.yaml"}
     arguments = [f"--{name}={path}" for name, path in paths.items()]

@@ -17,6 +17,7 @@ BOUNDS = Serve(
     max_id_length=30,
     timeout_seconds=5,
     max_concurrency=64,
+    workers=1,
     steps=0,
     min_overlap=1.0,
     sample=0.0,

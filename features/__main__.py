@@ -1,10 +1,11 @@
-"""The feature store from the command line: `python -m features {append,history,export} …`.
+"""The feature store from the command line: `python -m features {append,history,export,forget} …`.
 
 * `append FILE` adds a file of events; killed and started again, it goes on and nothing counts twice. Events that are
   rated count where those of training do (`prepare.min_rating` of the last publication). Malformed lines, of which there
   may be `--max-rejects`, are set aside in the store's folder.
 * `history USER` prints the items of a user, oldest first, one a line.
 * `export FILE` writes all interactions that the store knows, to train on: `make run SOURCE=FILE FORMAT=parquet`.
+* `forget USER` erases a user from all that the store keeps.
 
 The store is that of ADREC_FEATURES_DIR (`artifacts/features`), and of ADREC_REDIS where it is set.
 """
@@ -47,6 +48,9 @@ def parser() -> argparse.ArgumentParser:
     exporting = commands.add_parser("export", help="write all interactions that the store knows")
     exporting.add_argument("file", type=Path)
     exporting.set_defaults(run=export)
+    forgetting = commands.add_parser("forget", help="erase a user from all that the store keeps")
+    forgetting.add_argument("user")
+    forgetting.set_defaults(run=forget)
     return parser
 
 
@@ -89,6 +93,12 @@ def export(options: argparse.Namespace) -> str:
     rows = known.interactions()
     interactions.write(rows, options.file, {})
     return f"{rows.height:,} interactions in {options.file}"
+
+
+def forget(options: argparse.Namespace) -> str:
+    """Erase a user."""
+    erased = store.forget(store.open_store(), options.user)
+    return f"{erased:,} interactions of {options.user!r} are erased"
 
 
 if __name__ == "__main__":

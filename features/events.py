@@ -22,7 +22,9 @@ CREATE TABLE IF NOT EXISTS events (
     UNIQUE (user_id, item_id, timestamp)
 )"""
 ADD = "INSERT OR IGNORE INTO events (user_id, item_id, timestamp) VALUES (?, ?, ?)"
-SELECT = "SELECT user_id, item_id, timestamp FROM events WHERE number > ?"
+SELECT = "SELECT user_id, item_id, timestamp FROM events WHERE number > ? AND user_id <> ''"
+# The number stays: whoever has read the log up to it must not take the number of a later event for read.
+BLANK = "UPDATE events SET user_id = '', item_id = '', timestamp = number WHERE user_id = ?"
 AT_ONCE = 500  # users in one query: SQLite bounds the number of its parameters
 AHEAD = timedelta(days=1)  # of now: clocks differ, and a time may have lost its zone
 PATIENCE = 60.0  # seconds to wait for another writer
@@ -56,6 +58,14 @@ def add(interactions: pl.DataFrame) -> None:
     rows = interactions.select(USER, ITEM, pl.col(TIMESTAMP).dt.epoch("us"))
     with _log() as log, log:
         log.executemany(ADD, rows.iter_rows())
+
+
+def forget(user: str) -> None:
+    """Blank the events of a user, on the disk too."""
+    with _log() as log:
+        log.execute("PRAGMA secure_delete = ON")
+        with log:
+            log.execute(BLANK, (user,))
 
 
 def newest() -> int:

@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 from adrec import sequences
+from adrec.config import Publish
 from adrec.interactions import USER
 from features.folder import EVENT_TIMESTAMP, HISTORY, ITEMS, LENGTH, TIMESTAMPS
 
@@ -69,6 +70,17 @@ def insert(
         [*items[:place], item, *items[place:]][-max_length:],
         [*timestamps[:place], timestamp, *timestamps[place:]][-max_length:],
     )
+
+
+def hides_something(before: tuple[list[str], list[int]], timestamp: int, settings: Publish) -> bool:
+    """Whether the history that is read does not suffice to insert an interaction of this time.
+
+    Interactions of that time may have been cut off, perhaps this very one; or the time to live hides all of them.
+    """
+    items, timestamps = before
+    if not items:
+        return settings.ttl_days > 0
+    return len(items) == settings.max_length and timestamp == timestamps[0]
 
 
 def _names(catalogue: sequences.Catalogue, numbers: np.ndarray) -> pa.Array:

@@ -20,6 +20,12 @@ def write(interactions: pl.DataFrame) -> None:
         rows.write_parquet(unfinished, row_group_size=ROW_GROUP)
 
 
+def forget(user: str) -> None:
+    """Leave the user out of what was published."""
+    if (folder() / INTERACTIONS_FILE).exists():
+        write(_published().filter(pl.col(USER) != user).collect())
+
+
 def interactions() -> pl.DataFrame:
     """Every interaction once: those published, then the events in the order of arrival; it breaks ties in time."""
     return _together(_published().collect(), events.read())

@@ -60,6 +60,11 @@ def forget(feast: "FeatureStore", users: Sequence[str]) -> None:
             _store(feast).forget(feast.config, feast.get_feature_view(VIEW), gone)
 
 
+def erase(feast: "FeatureStore", user: str) -> None:
+    """Make the user unknown, whatever came of him; the caller is the one writer."""
+    _store(feast).forget(feast.config, feast.get_feature_view(VIEW), [key(USER, user)])
+
+
 def push(feast: "FeatureStore", user: str, items: list[str], timestamps: list[int]) -> None:
     """Write one user's history through the push source; a newer one in its place stays."""
     row = pl.DataFrame([(user, items, timestamps)], schema=histories.HISTORY, orient="row")

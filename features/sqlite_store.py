@@ -57,6 +57,7 @@ class SteadySqliteOnlineStore(SqliteOnlineStore):
         """Make the keys unknown."""
         statement = f"DELETE FROM {self._table(config, table)} WHERE entity_key = ?"  # noqa: S608
         connection = self._get_conn(config)
+        connection.execute("PRAGMA secure_delete = ON")  # on the disk too
         with connection:
             connection.executemany(statement, [(_serialized(config, key),) for key in entity_keys])
 

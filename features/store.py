@@ -96,6 +96,31 @@ def refresh(store: Store) -> None:
 
 
 @outage.told()
+def forget(store: Store, user: str) -> int:
+    """Erase a user from all that the store keeps, the ranking of popular items too; gives how many interactions went.
+
+    Killed at any moment and called again, it ends in the same state. A file of events of this user must not be appended
+    meanwhile.
+
+    Raises:
+        ValueError: nothing was published yet, or of nobody else.
+        UnavailableError: the store cannot be read or written.
+    """
+    settings = settings_of(store)
+    with _writing_tables():
+        of_user = known.interactions()[USER] == user
+        if of_user.all():
+            raise ValueError(f"the store knows of nobody but {user!r}: remove its folder, {folder()}")
+        with online.writing(store.feast):
+            events.forget(user)
+            known.forget(user)
+            online.erase(store.feast, user)
+        newest_event, rows = events.newest(), known.interactions()
+        _write_tables(store.feast, rows, newest_event, settings)
+    return int(of_user.sum())
+
+
+@outage.told()
 def history(store: Store, user: str) -> list[str] | None:
     """The external ids of the user's last items, oldest first; None for an unknown user.
 
@@ -132,23 +157,12 @@ def append(store: Store, user: str, item: str, time: datetime) -> None:
     with online.writing(store.feast):
         events.add(event)
         before = _read(store, user)
-        if _hides_something(before, timestamp, settings):
+        if histories.hides_something(before, timestamp, settings):
             online.replace(store.feast, histories.latest(known.of([user]), settings.max_length))
             return
         after = histories.insert(*before, item, timestamp, settings.max_length)
         if after != before:
             online.push(store.feast, user, *after)
-
-
-def _hides_something(before: tuple[list[str], list[int]], timestamp: int, settings: Publish) -> bool:
-    """Whether the history that is read does not suffice to insert an interaction of this time.
-
-    Interactions of that time may have been cut off, perhaps this very one; or the time to live hides all of them.
-    """
-    items, timestamps = before
-    if not items:
-        return settings.ttl_days > 0
-    return len(items) == settings.max_length and timestamp == timestamps[0]
 
 
 @outage.told()

@@ -19,4 +19,6 @@ def told() -> Iterator[None]:
         yield
     except (sqlite3.Error, RedisError, SQLAlchemyError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise UnavailableError(f"the feature store does not answer: {reason}; try again when it does") from error
+        raise UnavailableError(
+            f"the feature store does not answer: {reason}; try again when it does, or publish again where it was lost"
+        ) from error

@@ -266,6 +266,20 @@ def test_appending_before_anything_was_published_is_refused(sqlite_folder: Path)
         store.append(store.open_store(), "ann", "b", second(1))
 
 
+def test_an_online_store_that_was_lost_is_told_in_a_sentence_and_comes_back_by_publishing_again(
+    sqlite_folder: Path, settings: Publish
+) -> None:
+    store.publish(interactions(ann=["a"]), settings)
+    store.append(store.open_store(), "ann", "b", second(9))
+    (sqlite_folder / "online.db").unlink()
+    opened = store.open_store()
+    for act in (lambda: store.history(opened, "ann"), lambda: store.append(opened, "ann", "c", second(10))):
+        with pytest.raises(OSError, match=r"^the feature store does not answer: no such table: .* publish again"):
+            act()
+    store.publish(interactions(ann=["a"]), settings)
+    assert store.history(store.open_store(), "ann") == ["a", "b", "c"], "what was logged is not lost"
+
+
 def test_a_store_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "nowhere"
     monkeypatch.setenv(places.FOLDER_VARIABLE, str(folder))

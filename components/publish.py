@@ -30,7 +30,7 @@ def run(
     version = json.loads(versioned.read_text())
     rows = sequences.liked(read(interactions), prepare.min_rating).select(USER, ITEM, TIMESTAMP)
     tables.check_features(histories.latest(rows, publish.max_length), publish.max_length)
-    store.publish(rows, publish)
+    store.publish(rows, publish, prepare.min_rating)
     profile.write(profile_of(sequences.Dataset.read(dataset), publish.max_length))
     summary = {
         "feature_service": store.SERVICE,

@@ -58,3 +58,5 @@ def test_a_user_who_is_too_short_for_training_is_published_with_what_was_liked(
     assert store.history(store.open_store(), "newcomer") == few["item_id"].head(1).to_list()
     assert "newcomer" not in Dataset.read(tiny_dataset).histories.users
     assert json.loads((tmp_path / "published.json").read_text())["interactions"] == rows.height + 1
+    later = few.with_columns(user_id=pl.lit("ann"))
+    assert store.liked(store.open_store(), later).equals(later.head(1))  # a file of events is held to the same

@@ -8,6 +8,8 @@ import httpx
 
 from serving.schemas import Answer, Request
 
+REFUSALS = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE)
+
 
 class Client:
     """Asks one service; a context manager that keeps its connection.
@@ -45,7 +47,7 @@ class Client:
 
     def _ask(self, request: Request) -> Answer:
         response = self._http.post("/recommend", json=request.model_dump(exclude_none=True))
-        if response.status_code == httpx.codes.BAD_REQUEST:
+        if response.status_code in REFUSALS:
             raise ValueError(response.json()["error"])
         response.raise_for_status()
         return Answer.model_validate_json(response.content)

@@ -133,6 +133,8 @@ def test_a_body_longer_than_any_request_is_refused_unread(url: str, told: bool, 
 def test_the_client_raises_the_sentence(client: Client) -> None:
     with pytest.raises(ValueError, match="k = 1000000 must be at most 100"):
         client.for_user("1", k=10**6)
+    with pytest.raises(ValueError, match="the request has more than 6,156,100 bytes"):
+        client.for_items(["x" * 1000] * 7000)
 
 
 def test_a_sample_of_what_was_served_is_kept_for_drift(

@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.set = [*ASSIGNMENTS, *options.set]
         sections = parameters.read(options)
         check.source(sections["ingest"])
+        run.RUNS.mkdir(parents=True, exist_ok=True)
     except (ValueError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 1

@@ -46,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         sections = parameters.read(options)
         check.source(sections["ingest"])
         check.references(sections["evaluate"])
+        RUNS.mkdir(parents=True, exist_ok=True)
         from pipelines.training import training
     except (ValueError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
@@ -60,8 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def conduct(pipeline: Any, values: dict[str, Any], steps: int) -> tuple[int, Journal]:
-    """Run a graph of so many steps and tell how it goes; gives the exit status and the journal of the run."""
-    RUNS.mkdir(parents=True, exist_ok=True)
+    """Run a graph of so many steps in `RUNS`, which is there; gives the exit status and the journal of the run."""
     log = RUNS / f"{datetime.now():%Y-%m-%d-%H-%M-%S}.log"
     with Progress(steps) as progress, stoppable(), here(pipeline.pipeline_spec) as acts:
         journal = Journal(CACHE, progress.show, acts)

@@ -1,6 +1,7 @@
 """What a local run came to: the figures beside the baselines, the verdict, and what to type next."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def show(journal: Journal, report: Path, bento: Path) -> None:
         body = json.dumps({"user_id": some_user(Path(outputs["prepare"]["dataset"].path)), "k": 10})
         url = f"http://localhost:{PORT}/recommend"
         console.print("\nnext\n  make serve", soft_wrap=True)
-        console.print(f"  curl -s {url} -H 'Content-Type: application/json' -d '{body}'", markup=False, soft_wrap=True)
+        asked = f"  curl -s {url} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+        console.print(asked, markup=False, soft_wrap=True)
     cached = [name for name, step in journal.steps.items() if step.state == "cached"]
     if cached:
         console.print(f"\nnot done again: {', '.join(cached)}", soft_wrap=True)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
+import adrec.checkpoint
 from adrec.checkpoint import ABOUT_FILE, MOMENTS_FILE, WEIGHTS_FILE, Checkpoint
 
 
@@ -45,6 +47,24 @@ def test_a_file_that_was_cut_short_is_named(name: str, checkpoint: Checkpoint, t
         (tmp_path / "it" / name).write_bytes(whole[:length])
         with pytest.raises(ValueError, match=rf"{name} is damaged: "):
             Checkpoint.read(tmp_path / "it")
+
+
+def test_a_checkpoint_that_fails_half_way_is_not_there(
+    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Path] = []
+
+    def fail_at_the_second(tensors: dict[str, torch.Tensor], path: Path) -> None:
+        if written:
+            raise OSError("no space left on device")
+        written.append(path)
+        save_file(tensors, path)
+
+    monkeypatch.setattr(adrec.checkpoint, "save_file", fail_at_the_second)
+    with pytest.raises(OSError, match="no space left"):
+        checkpoint.write(tmp_path / "it")
+    assert written
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_written_replaces_all_that_was_there(checkpoint: Checkpoint, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """HR and NDCG, against the top-k definition."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +42,17 @@ def test_the_interval_holds_the_mean_and_shrinks_with_users() -> None:
     wide, narrow = (confidence(random.random(users), 200) for users in (50, 5000))
     assert wide[0] < 0.5 < wide[1]
     assert narrow[1] - narrow[0] < (wide[1] - wide[0]) / 3
+
+
+def test_the_interval_of_many_users_is_the_normal_one_of_its_level_and_the_same_each_time() -> None:
+    values = np.random.default_rng(0).normal(size=10_000).round(1)  # few values
+    for level, deviations in ((0.95, 1.96), (0.5, 0.674)):
+        low, high = confidence(values, 2000, level=level)
+        expected = deviations * values.std() / 100
+        assert (high - values.mean(), values.mean() - low) == pytest.approx((expected, expected), rel=0.1)
+        assert confidence(values, 2000, level=level) == (low, high)
+    low, high = confidence(values, 2000)
+    assert high - low == pytest.approx(2 * 1.96 * values.std() / 100, rel=0.1)
 
 
 def test_the_interval_is_that_of_users_drawn_with_replacement() -> None:

@@ -108,7 +108,9 @@ def test_a_kill_while_saving_leaves_what_was_saved_before(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_whatever_changes_the_outcome_has_a_progress_of_its_own(tiny: dict, dataset: Dataset, tmp_path: Path) -> None:
+def test_whatever_changes_the_outcome_has_a_progress_of_its_own(
+    tiny: dict, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stage, learner, progress = begin("warmup", tiny, dataset, tmp_path)
     stage_3, model, shorter = begin("finetune", tiny, dataset, tmp_path)[0], tiny["model"], dataset.histories.last(9)
     slower = stages.warmup_stage(replace(tiny["warmup"], learning_rate=1e-4))
@@ -122,7 +124,11 @@ def test_whatever_changes_the_outcome_has_a_progress_of_its_own(tiny: dict, data
         Progress.under(tmp_path, stage, learner, later, model, "code"),
         Progress.under(tmp_path, stage, learner, dataset, replace(model, dropout=0.2), "code"),
         Progress.under(tmp_path, stage, learner, dataset, model, "other code"),
+        Progress.under(tmp_path, stage, replace(learner, device=torch.device("meta")), dataset, model, "code"),
     ]
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "__version__", "0.0.0")
+        others.append(Progress.under(tmp_path, stage, learner, dataset, model, "code"))
     assert len({progress.key, *(other.key for other in others)}) == 1 + len(others)
     assert len({progress.folder, *(other.folder for other in others)}) == 1 + len(others)
     assert Progress.under(tmp_path, stage, learners[1], dataset, model, "code") == others[2]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adrec.recommend import Recommender
-from adrec.sequences import Catalogue
+from adrec.recommend import Recommender, write_model
+from adrec.sequences import Catalogue, Dataset
 
 ids = st.sampled_from([f"item-{n:05d}" for n in range(60)] + ["", "unknown", "0", "é"])
 
@@ -15,6 +15,14 @@ ids = st.sampled_from([f"item-{n:05d}" for n in range(60)] + ["", "unknown", "0"
 @pytest.fixture(scope="module")
 def recommender(tiny_winner: Path) -> Recommender:
     return Recommender.load(tiny_winner)
+
+
+@pytest.fixture(scope="module")
+def denoising_model(tiny_run: Path, tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ADRec's model folder, whichever network won."""
+    folder = tmp_path_factory.mktemp("models") / "finetuned"
+    write_model(folder, tiny_run / "finetuned", Dataset.read(tiny_dataset))
+    return folder
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -33,9 +41,20 @@ def test_an_answer_holds_only_known_items_that_are_allowed_best_first(
     assert (answer.strategy == "sequence") == any(item in recommender.catalogue.items for item in history)
 
 
-def test_the_same_request_gets_the_same_answer(recommender: Recommender) -> None:
-    history = list(recommender.catalogue.items[:5])
-    assert recommender.recommend(history, 10) == recommender.recommend(history, 10)
+def test_the_same_request_gets_the_same_answer_from_the_model_loaded_again_too(denoising_model: Path) -> None:
+    first, again = (Recommender.load(denoising_model) for _ in range(2))
+    history = list(first.catalogue.items[:5])
+    answer = first.recommend(history, 10)
+    assert first.recommend(history, 10) == answer
+    assert again.recommend(history, 10) == answer
+
+
+def test_a_model_loaded_for_one_step_answers_by_one(denoising_model: Path) -> None:
+    one, expected, all_steps = (Recommender.load(denoising_model, steps) for steps in (1, 0, 0))
+    expected.network.in_steps(1)
+    history = list(one.catalogue.items[:5])
+    assert one.recommend(history, 10) == expected.recommend(history, 10)
+    assert one.recommend(history, 10) != all_steps.recommend(history, 10)
 
 
 def test_unknown_items_change_nothing_but_are_reported(recommender: Recommender) -> None:

@@ -37,6 +37,12 @@ def test_leave_one_out_asks_for_the_last_two_and_trains_on_the_rest(split: Leave
         assert data.target_times(part).tolist() == [target - 1]
 
 
+def test_leave_one_out_trains_on_none_of_one_or_two_interactions() -> None:
+    histories = dataset([("a", "w", 0), ("b", "w", 1), ("b", "x", 2), ("c", "w", 3), ("c", "x", 4), ("c", "y", 5)])
+    assert LeaveOneOut().trained(histories.histories).tolist() == [0, 0, 1]
+    assert [items.tolist() for items in histories.training] == [[], [], [1]]
+
+
 @given(EVENTS, st.integers(0, 20), st.integers(1, 5))
 def test_global_time_trains_on_the_past_and_asks_for_the_last_of_what_follows(events: list, cut: int, gap: int) -> None:
     data = dataset(events, GlobalTime(cut, cut + gap))

@@ -10,10 +10,10 @@ import torch
 from adrec import config, demo, stages
 from adrec.baselines.oracle import oracle_scorer
 from adrec.baselines.popularity import count, popularity_scorer
-from adrec.fit import Epoch, Learner, patience_is_over
+from adrec.fit import Learner
 from adrec.metrics import ndcg
 from adrec.ranking import network_scorer, rank_targets
-from adrec.sequences import Dataset, build
+from adrec.sequences import Catalogue, Dataset, Histories, build
 from components import finetune, pretrain, warmup
 
 
@@ -78,29 +78,57 @@ def test_a_decaying_freeze_moves_every_weight_towards_zero_by_the_learning_rate(
     torch.testing.assert_close(moved[large], 1e-3 * before[large].sign(), rtol=0.02, atol=0)
 
 
+def test_warm_up_validates_nothing_and_keeps_the_weights_of_its_last_epoch(tiny: dict, dataset: Dataset) -> None:
+    stage, learner = start("warmup", tiny, dataset, epochs=2)
+    epochs = stages.train(stage, learner, dataset, tiny["model"])
+    next(epochs)
+    first = {name: value.clone() for name, value in learner.weights().items()}
+    list(epochs)
+    assert [epoch.validation for epoch in learner.log] == [None, None]
+    last = learner.weights()
+    assert all(torch.equal(value, last[name]) for name, value in learner.network.state_dict().items())
+    assert not torch.equal(first["norm.weight"], last["norm.weight"])
+
+
+def test_finetune_goes_on_with_the_optimiser_of_warmup(tiny: dict, dataset: Dataset) -> None:
+    warmed = run(*start("warmup", tiny, dataset), dataset, tiny["model"])
+    expected, tuning = stages.moments(warmed), stages.finetune_stage(tiny["finetune"])
+    learner = stages.begin(tuning, tiny["model"], len(dataset.catalogue), warmed.weights(), expected)
+    found = stages.moments(learner)
+    assert found.keys() == expected.keys() == dict(warmed.network.named_parameters()).keys() - {stages.ITEM_EMBEDDING}
+    for name, state in expected.items():
+        assert found[name].keys() == state.keys() == {"step", "exp_avg", "exp_avg_sq"}
+        assert all(torch.equal(found[name][key], value) for key, value in state.items()), name
+
+
+def test_validation_ranks_the_history_too(tiny: dict) -> None:
+    """All items are worth the same, so the first is the first; left out, it would come after the six others."""
+    histories = Histories(("a", "b"), np.ones(8, np.int32), np.zeros(8, np.int64), np.arange(3) * 4)
+    repeats = Dataset(Catalogue(tuple("tuvwxyz")), histories, {})
+    _, learner = start("pretrain", tiny, repeats)
+    torch.nn.init.zeros_(learner.network.item_embedding.weight)
+    assert stages.validate(learner, repeats, tiny["model"])["HR@5"] == 1
+
+
+def test_every_so_many_epochs_and_the_last_one_are_evaluated(tiny: dict, dataset: Dataset) -> None:
+    stage, learner = start("pretrain", tiny, dataset, epochs=5, evaluate_every=2)
+    run(stage, learner, dataset, tiny["model"])
+    assert [epoch.number for epoch in learner.log if epoch.validation] == [2, 4, 5]
+
+
+def test_a_stage_ends_when_its_patience_is_over(tiny: dict, dataset: Dataset) -> None:
+    """At this learning rate no evaluation is better than the first."""
+    stage, learner = start("pretrain", tiny, dataset, epochs=10, patience=2, learning_rate=1e-12)
+    run(stage, learner, dataset, tiny["model"])
+    assert len(learner.log) == 1 + 2
+    assert learner.best_epoch == 1
+
+
 def test_stages_2_and_3_start_from_the_embeddings_of_stage_1(tiny: dict, dataset: Dataset) -> None:
     _, first = start("pretrain", tiny, dataset)
     weights = stages.embeddings_of(first.weights())
     second = stages.begin(stages.warmup_stage(tiny["warmup"]), tiny["model"], len(dataset.catalogue), weights)
     assert torch.equal(second.network.item_embedding.weight, first.network.item_embedding.weight)
-
-
-def test_patience_counts_evaluations_without_a_better_one() -> None:
-    def log(*values: float | None) -> list[Epoch]:
-        return [Epoch(n, {}, None if v is None else {"NDCG@20": v}) for n, v in enumerate(values, 1)]
-
-    assert not patience_is_over(log(0.1, None, 0.2, None, 0.15), 2)
-    assert patience_is_over(log(0.1, None, 0.2, None, 0.15, 0.2), 2)
-    assert not patience_is_over(log(0.1, 0.05), 2)
-
-
-def test_the_weights_handed_on_are_those_of_the_best_validation(tiny: dict, dataset: Dataset) -> None:
-    _, learner = start("pretrain", tiny, dataset)
-    for number, value in enumerate((0.1, 0.3, 0.2), start=1):
-        torch.nn.init.constant_(learner.network.item_embedding.weight, number)
-        learner.record(Epoch(number, {}, {"NDCG@20": value}))
-    assert learner.best_epoch == 2
-    assert (learner.weights()[stages.ITEM_EMBEDDING] == 2).all()
 
 
 def test_a_loss_that_is_not_finite_stops_with_stage_epoch_and_step(tiny: dict, dataset: Dataset) -> None:

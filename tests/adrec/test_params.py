@@ -1,5 +1,6 @@
 """params.yaml as a whole."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,9 +55,19 @@ def test_a_misspelt_section_is_named(tmp_path: Path) -> None:
         load(path)
 
 
-@pytest.mark.parametrize("text", ["", "- a", "a: [", "\x00"])
-def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "must hold one section per step (ingest, "),
+        (b"- a", "must hold one section per step (ingest, "),
+        (b"a: [", "is not valid YAML: while parsing a flow node"),
+        (b"\x00", "is not valid YAML: unacceptable character #x0000"),
+        (b"\xff\xfe\xff", "is not valid YAML: 'utf-8' codec can't decode"),
+    ],
+)
+def test_a_file_that_is_no_mapping_is_refused_in_one_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=r"params\.yaml"):
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=re.escape(f"{path} {sentence}")) as error:
         load(path)
+    assert "\n" not in str(error.value)

@@ -117,6 +117,26 @@ def test_a_text_file_is_read_in_batches_that_are_no_larger_than_a_block(
     assert pl.concat(batches)["user_id"].to_list() == [f"{number:03}" for number in range(500)]
 
 
+def test_the_unit_of_the_first_block_holds_for_all_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As seconds, what the second block and the second file hold would be times in the year 5138 and later."""
+    monkeypatch.setattr(text, "BLOCK", 40)
+    row = "u\ti\t5\t{}\n".format
+    (folder / "times-0").write_text(row(881_250_949_000) * 5 + row(99_999_999_999) * 5)
+    (folder / "times-1").write_text(row(99_999_999_999) * 5)
+    batches = list(readers.read(f"{folder}/times-*", "movielens", {}, readers.Rejects(folder / "rejects.csv", 0)))
+    assert len(batches) > 3
+    found = pl.concat(batches)["timestamp"].dt.epoch("ms").to_list()
+    assert found == [881_250_949_000] * 5 + [99_999_999_999] * 10
+
+
+@pytest.mark.parametrize("end", ["", "\n1\t2\t3\t4\n"])
+def test_a_line_that_no_text_would_have_is_refused(folder: Path, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text, "LONGEST", 100)
+    monkeypatch.setattr(text, "BLOCK", 10)
+    sentence = "a line is longer than 100 bytes: this is no text file"
+    assert sentence in outcome(folder, b"1\t2\t3\t4\n" + b"x" * 200 + end.encode(), "movielens")
+
+
 def test_a_typed_file_is_read_in_batches_in_its_order(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "BATCH", 7)
     path = folder / "ours.parquet"

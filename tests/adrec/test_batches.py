@@ -1,5 +1,7 @@
 """Batches hold each user's inputs and targets, and several processes share them without loss."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,12 @@ def histories_of(sizes: list[int]) -> Histories:
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     items = np.random.default_rng(0).integers(1, 1000, size=offsets[-1]).astype(np.int32)
     return Histories(tuple(map(str, range(len(sizes)))), items, np.zeros(len(items), np.int64), offsets)
+
+
+def targets_shown(histories: Resident, random: np.random.Generator) -> list[list[int]]:
+    """The targets of each user that an epoch shows, in its order."""
+    batches = shuffled(histories, 2, random)
+    return [own.tolist() for batch in batches for own in batch.targets_M.split(batch.layout.lengths_B.tolist())]
 
 
 @given(st.lists(st.integers(2, 30), min_size=1, max_size=40))
@@ -48,10 +56,17 @@ def test_the_parts_of_several_processes_are_the_batch_of_one(sizes: list[int], p
 
 
 def test_an_epoch_shows_every_user_once_and_only_the_most_recent_items() -> None:
-    histories = histories_of([2, 5, 1, 20, 9])
-    seen = list(shuffled(Resident.of(histories, 6), 2, np.random.default_rng(1)))
-    assert sum(len(batch.items_M) for batch in seen) == 1 + 4 + 6 + 6  # one interaction gives no target
-    assert histories.items[-1] in seen[0].targets_M or histories.items[-1] in seen[1].targets_M
+    histories = replace(histories_of([2, 5, 1, 20, 9]), items=np.arange(37, dtype=np.int32))  # so each tells its user
+    shown = targets_shown(Resident.of(histories, 6), np.random.default_rng(1))
+    assert sorted(shown) == [items[1:][-6:].tolist() for items in histories if len(items) > 1]  # of one, no target
+
+
+def test_two_generators_show_the_users_in_two_orders() -> None:
+    histories = Resident.of(replace(histories_of([2] * 50), items=np.arange(100, dtype=np.int32)), 6)
+    first, again, other = (targets_shown(histories, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+    assert sorted(first) == sorted(other)
 
 
 @pytest.mark.parametrize(("max_length", "width"), [(6, 6), (50, 19)])

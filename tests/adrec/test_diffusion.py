@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from adrec.diffusion import Diffusion
+from adrec.diffusion import Diffusion, geodesic
 from adrec.schedule import SCHEDULES, truncated_linear
 
 
@@ -95,6 +95,23 @@ def test_a_step_over_skipped_indices_is_that_of_the_process_observed_only_at_the
         assert ours.clean_scale == pytest.approx(theirs.clean_scale, rel=1e-9)
         assert ours.noisy_scale == pytest.approx(theirs.noisy_scale, rel=1e-9)
         assert ours.deviation == pytest.approx(theirs.deviation, rel=1e-9)
+
+
+def test_geodesic_noise_stands_across_the_vector_and_is_as_long() -> None:
+    torch.manual_seed(0)
+    clean, drawn = 5 * torch.rand(50, 1) * torch.randn(50, 8), torch.randn(50, 8)
+    noise = geodesic(clean, drawn)
+    torch.testing.assert_close((noise * clean).sum(dim=-1), torch.zeros(50), rtol=0, atol=1e-4)
+    torch.testing.assert_close(noise.norm(dim=-1), clean.norm(dim=-1))
+    assert ((noise * drawn).sum(dim=-1) > 0).all()  # the way that was drawn, not the opposite one
+
+
+@pytest.mark.parametrize("t", [0, 9, 31])
+def test_geodesic_noise_leaves_a_vector_its_length(t: int) -> None:
+    torch.manual_seed(0)
+    clean = torch.randn(50, 8)
+    noisy = Diffusion(truncated_linear(32)).diffuse(clean, torch.full((50,), t), geodesic(clean, torch.randn(50, 8)))
+    torch.testing.assert_close(noisy.norm(dim=-1), clean.norm(dim=-1))
 
 
 @pytest.mark.parametrize("steps", [0, 33])

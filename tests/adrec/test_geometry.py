@@ -70,6 +70,10 @@ def test_the_order_of_items_changes_nothing(seed: int) -> None:
     assert all(other[name] == pytest.approx(plain[name]) for name in plain)
 
 
+def test_the_covariance_is_numpys() -> None:
+    np.testing.assert_allclose(geometry.covariance(table(0)), np.cov(table(0).T))
+
+
 def test_a_white_table_is_as_even_as_can_be() -> None:
     """All directions alike: no variance of the spectrum, full entropy, no divergence."""
     white = math.sqrt(ITEMS) * np.linalg.qr(geometry.standardise(table(0)))[0]

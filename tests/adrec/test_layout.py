@@ -24,6 +24,12 @@ def test_no_two_histories_share_a_place(sizes: list[int]) -> None:
     assert len(set(zip(rows, ordinals, strict=True))) == len(sizes)
 
 
+def test_rows_hold_almost_no_padding() -> None:
+    sizes = np.random.default_rng(0).integers(1, 60, size=500)
+    rows, _, _ = place(sizes, 64)
+    assert sizes.sum() > 0.95 * 64 * (rows.max() + 1)
+
+
 @given(lengths, leads)
 def test_rows_give_back_what_was_laid_into_them(lengths: list[int], lead: int) -> None:
     layout = Layout.of(np.array(lengths), max(lengths), lead)

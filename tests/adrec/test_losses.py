@@ -39,6 +39,20 @@ def test_the_chunked_cross_entropy_is_that_of_all_logits(
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5 * (1 + float(theirs.abs().max())))
 
 
+def test_gradients_in_bfloat16_are_nearly_those_of_float32() -> None:
+    x_MD, targets_M, items_VD = random_problem(50, 80, 8, 1.0)
+    gradients = []
+    for enabled in (False, True):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            loss = losses.cross_entropy(x_MD, targets_M, items_VD, 16)
+        gradients.append(torch.autograd.grad(loss, (x_MD, items_VD)))
+    for exact, rounded in zip(*gradients, strict=True):
+        assert rounded.dtype == torch.float32
+        assert not torch.equal(rounded, exact)
+        assert F.cosine_similarity(rounded.flatten(), exact.flatten(), dim=0) > 0.99
+        assert rounded.norm().item() == pytest.approx(exact.norm().item(), rel=0.02)
+
+
 class LargestStorage(TorchDispatchMode):
     """Notes the bytes of the largest tensor that any operation returns."""
 

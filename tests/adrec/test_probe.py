@@ -30,6 +30,11 @@ def test_labels_that_are_not_in_the_embeddings_are_not_read(labels: np.ndarray) 
     assert probe(gaussian_control(ITEMS, 16), labels).f1 < most_frequent(labels).f1
 
 
+def test_a_label_of_most_items_that_is_not_in_the_embeddings_is_named_of_all() -> None:
+    labels = np.random.default_rng(0).random((ITEMS, 1)) < 0.6
+    assert probe(np.zeros((ITEMS, 4)), labels).recall > 0.9
+
+
 def test_the_same_seed_gives_the_same_reading_and_leaves_the_global_generator_alone(labels: np.ndarray) -> None:
     table, state = gaussian_control(ITEMS, 16), torch.get_rng_state()
     assert probe(table, labels) == probe(table.copy(), labels)

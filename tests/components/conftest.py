@@ -58,9 +58,9 @@ class Room:
         version.get(tag, self.section, self.folder / "back")
         return (self.folder / "back").read_bytes()
 
-    def hook(self, script: str) -> Path:
-        """Let the registry run `script` before it takes a push."""
-        path = self.registry / "hooks" / "pre-receive"
+    def hook(self, script: str, name: str = "pre-receive") -> Path:
+        """Let the registry run `script` before it takes a push, or with `update` before each reference of it."""
+        path = self.registry / "hooks" / name
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
         return path

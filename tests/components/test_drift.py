@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from adrec import config
@@ -155,3 +156,30 @@ def test_the_index_is_what_its_formula_says() -> None:
     bins = Bins(["a", "b"], np.array([999_999.5, 999_999.5]), np.array([1_499_999.5, 499_999.5]))
     assert bins.index == pytest.approx(0.25 * np.log(1.5) - 0.25 * np.log(0.5))
     assert Bins(["a"], np.array([3.0]), np.array([0.0])).index == 0
+
+
+def test_what_was_served_before_the_last_days_is_not_counted(
+    dataset: Dataset, section: config.Drift, tmp_path: Path
+) -> None:
+    serve(histories(dataset, 400, 1))
+    past = datetime.now(UTC) - timedelta(days=section.days + 1)
+    line = {"time": past.isoformat(), "history": ["old"], "strategy": "sequence"}
+    (tmp_path / "features" / profile.SERVED_FOLDER / "old.jsonl").write_text(json.dumps(line) + "\n")
+    drift.run(drift=section, drifted=tmp_path / "drift")
+    assert summary(tmp_path / "drift")["requests"] == 400
+    drift.run(drift=replace(section, days=section.days + 2), drifted=tmp_path / "longer")
+    assert summary(tmp_path / "longer")["requests"] == 401
+
+
+def test_an_item_that_is_served_no_more_has_moved_as_far_as_one_that_came() -> None:
+    trained = profile.Profile("v1", {3: 1}, {"gone": 60, "more": 20, "most": 20})
+    moved = drift.movers(trained, pl.DataFrame({"history": [["more", "most"]]}), 2)
+    assert moved[0] == {"item": "gone", "training": 0.6, "served": 0.0}
+
+
+def test_the_most_popular_item_is_the_head_and_the_rarest_the_tail() -> None:
+    trained = profile.Profile("v1", {3: 1}, {f"item {n}": n for n in range(1, 101)})
+    for item, place in (("item 100", 0), ("item 1", drift.BINS - 1)):
+        found = drift.by_popularity(trained, pl.DataFrame({"history": [[item] * 3]}))
+        assert np.flatnonzero(found.served).tolist() == [place]
+        assert (found.names[0], found.names[-1]) == ("head", "tail")

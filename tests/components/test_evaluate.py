@@ -11,7 +11,7 @@ import pytest
 
 from adrec.checkpoint import Checkpoint
 from adrec.recommend import Recommender
-from adrec.sequences import Catalogue, Dataset
+from adrec.sequences import Catalogue, Dataset, Histories
 from components import evaluate
 
 
@@ -107,3 +107,48 @@ def test_the_model_folder_counts_training_interactions_only(tiny_dataset: Path, 
     counts = pl.read_parquet(tiny_winner / "popularity.parquet")["count"].to_numpy()
     assert counts.sum() == len(data.histories.items) - 2 * len(data.histories)
     assert np.array_equal(counts, np.bincount(data.training.items, minlength=len(counts) + 1)[1:])
+
+
+def test_a_candidate_is_chosen_by_its_best_epoch_not_its_last() -> None:
+    values = (None, 0.1, 0.3, None, 0.2)
+    log = [{"validation": None if value is None else {"NDCG@20": value, "HR@20": 0.9}} for value in values]
+    before = [{"validation": {"NDCG@20": 0.8}}]
+    about = {"stage": "finetune", "log": {"pretrain": before, "finetune": log}}
+    assert evaluate.validation_value(about) == 0.3
+
+
+def test_excluding_the_history_holds_for_networks_too(tiny: dict, tiny_dataset: Path, tiny_run: Path) -> None:
+    data = Dataset.read(tiny_dataset)
+    histories, targets = data.questions("test")
+    new = np.array([target not in history for history, target in zip(histories, targets, strict=True)])
+    candidates = {"adrec": Checkpoint.read(tiny_run / "finetuned")}
+    without, among = (
+        evaluate.candidate_ranks(data, candidates, replace(tiny["evaluate"], exclude_history=excluded))["adrec"][new]
+        for excluded in (True, False)
+    )
+    assert (without <= among).all()
+    assert (without < among).any()
+    champion = evaluate.champion_ranks(tiny_run / "winner", data, exclude_history=True)[new]
+    assert (champion < evaluate.champion_ranks(tiny_run / "winner", data, exclude_history=False)[new]).any()
+
+
+def test_the_head_is_the_fifth_of_the_items_with_the_most_training_interactions() -> None:
+    """Ten users, each with an item of their own: user n, whom item n has, trains on n interactions with it."""
+    lengths = np.arange(1, 11) + 2
+    items = np.repeat(np.arange(1, 11), lengths).astype(np.int32)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    histories = Histories(tuple(f"user {n}" for n in range(1, 11)), items, np.arange(len(items)), offsets)
+    slices = evaluate.user_slices(Dataset(Catalogue(tuple("abcdefghij")), histories, {}))
+    assert slices["target among the top fifth of items"].tolist() == [False] * 8 + [True] * 2
+    assert slices["target in the tail"].tolist() == [True] * 8 + [False] * 2
+
+
+def test_a_user_of_whom_the_champion_knows_nothing_is_a_miss(tiny_dataset: Path, tiny_winner: Path) -> None:
+    data = Dataset.read(tiny_dataset)
+    larger = Catalogue((*data.catalogue.items, "newcomer"))
+    items = data.histories.items.copy()
+    items[: data.histories.offsets[1] - 1] = len(larger)  # all of the first user's but the target
+    changed = Dataset(larger, replace(data.histories, items=items), data.about)
+    ranks = evaluate.champion_ranks(tiny_winner, changed, exclude_history=False)
+    assert ranks[0] == len(larger)
+    assert (ranks[1:] == evaluate.champion_ranks(tiny_winner, data, exclude_history=False)[1:]).all()

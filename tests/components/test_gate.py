@@ -70,3 +70,8 @@ def test_a_bound_on_a_metric_that_was_not_measured_is_refused(bounds: config.Gat
     with pytest.raises(ValueError, match=r"gate names HR@7, but evaluate\.cutoffs measured only HR@20, NDCG@20"):
         decide(MODELS, replace(bounds, minimum={"HR@7": 0.1}), tmp_path)
     assert not (tmp_path / "verdict.json").exists()
+
+
+def test_a_model_must_beat_the_baseline_by_the_margin(bounds: config.Gate, tmp_path: Path) -> None:
+    verdict = decide(MODELS, replace(bounds, margin={"HR@20": 0.2}), tmp_path)
+    assert failed(verdict) == ["HR@20 0.3200 is below 0.3500, popularity plus 0.2"]

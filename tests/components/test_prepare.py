@@ -6,13 +6,14 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
 from adrec import config, interactions
-from adrec.sequences import Dataset
+from adrec.sequences import Catalogue, Dataset, Histories
 from components import evaluate, finetune, ingest, prepare, pretrain, warmup
 
 
@@ -169,3 +170,41 @@ def test_movielens_gives_the_sequences_of_the_paper_for_all_938_users(
             sequence.append(int(row["item_id"]))
     assert len(dataset.histories) == 938
     assert [items.tolist() for items in dataset.histories] == [paper[str(user)] for user in range(938)]
+
+
+def test_histories_that_are_not_fit_for_training_are_not_handed_on(
+    data_steps: Path, section: config.Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = prepare.build
+
+    def unsorted(*arguments: Any) -> tuple[Catalogue, Histories]:
+        catalogue, histories = build(*arguments)
+        return catalogue, replace(histories, timestamps=histories.timestamps[::-1].copy())
+
+    monkeypatch.setattr(prepare, "build", unsorted)
+    with pytest.raises(ValueError, match="not fit for training: expected that every history is in order of time"):
+        prepared(data_steps, section, tmp_path / "dataset")
+    assert not list(tmp_path.iterdir())
+
+
+def of_times(*times: list[int]) -> Histories:
+    """The histories of users who had the same item at these times."""
+    offsets = np.concatenate([[0], np.cumsum([len(some) for some in times])])
+    items, users = np.ones(offsets[-1], dtype=np.int32), tuple(f"user {n}" for n in range(len(times)))
+    return Histories(users, items, np.concatenate(times), offsets)
+
+
+def test_a_moment_before_which_everybody_has_one_interaction_leaves_nothing_to_learn_from(
+    section: config.Prepare,
+) -> None:
+    changed = replace(section, split="global_time", validation_from=0.4, test_from=0.7)
+    everybody = [[user, 100 + user, 200 + user] for user in range(4)]
+    with pytest.raises(ValueError, match="leave no users to train on"):
+        prepare.global_time(of_times(*everybody), changed)
+    prepare.global_time(of_times(*everybody, [5, 6, 100, 200]), changed)
+
+
+def test_a_user_with_two_interactions_is_one_too_few_for_three_parts(section: config.Prepare) -> None:
+    with pytest.raises(ValueError, match="leaves 1 users with fewer than 3 interactions"):
+        prepare.leave_one_out(of_times([1, 2, 3, 4], [1, 2]), section)
+    prepare.leave_one_out(of_times([1, 2, 3, 4], [1, 2, 3]), section)

@@ -12,6 +12,8 @@ from typing import Any
 import git
 import pytest
 
+from components import registry
+
 
 def test_a_bare_repository_reached_by_a_url_is_a_registry(room: Any) -> None:
     room.registry = room.folder / "elsewhere.git"
@@ -153,3 +155,23 @@ def test_a_url_that_leads_nowhere_is_told_without_its_password(room: Any) -> Non
     with pytest.raises(ValueError, match=r"the data registry file://localhost.* cannot be read") as refused:
         room.add(b"one")
     assert "secret" not in str(refused.value)
+
+
+def test_the_tenth_version_comes_after_the_ninth(tmp_path: Path) -> None:
+    with git.Repo.init(tmp_path) as repository:
+        (tmp_path / registry.pointer("music")).write_text("outs:\n- md5: abc\n")
+        (tmp_path / "music.json").write_text("{}")
+        repository.index.add([registry.pointer("music"), "music.json"])
+        commit = repository.index.commit("Add", author=registry.IDENTITY, committer=registry.IDENTITY)
+        for number in range(1, 11):
+            repository.create_tag(f"music-v{number}", ref=commit.hexsha)
+        assert [version.number for version in registry.versions(repository)] == list(range(1, 11))
+
+
+def test_a_commit_does_not_arrive_without_its_tag(room: Any) -> None:
+    room.add(b"one")
+    commits = room.commits()
+    room.hook('case "$1" in refs/tags/*) echo no tags today >&2; exit 1;; esac', "update")
+    with pytest.raises(ValueError, match="does not take interactions-v2: no tags today"):
+        room.add(b"two")
+    assert room.commits() == commits

@@ -190,3 +190,10 @@ def test_a_registry_by_ssh_without_ssh_says_so(room: Any, monkeypatch: pytest.Mo
     room.section = replace(room.section, registry="git@git.example.com:data.git")
     with pytest.raises(ValueError, match=r"cannot be read: cannot run /nonexistent/ssh: No such file"):
         room.add(b"one")
+
+
+def test_another_version_takes_the_place_of_the_one_that_was_got_before(room: Any) -> None:
+    contents = {room.add(content)["tag"]: content for content in (b"one", b"two")}
+    for tag in ("interactions-v1", "interactions-v2", "interactions-v1"):
+        version.get(tag, room.section, room.folder / "back")
+        assert (room.folder / "back").read_bytes() == contents[tag]

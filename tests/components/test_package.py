@@ -104,3 +104,20 @@ def test_every_package_of_the_bento_is_pinned() -> None:
     assert {"torch==2.13.0", "feast==0.67.0", "bentoml==1.4.39"} <= set(pins)
     assert all(pin.count("==") == 1 and "+" not in pin for pin in pins)
     assert not {pin.partition("==")[0] for pin in pins} & {"kfp", "dvc", "great-expectations"}
+
+
+@pytest.mark.parametrize(("overlap", "steps"), [(0.5, 0), (1.0, 1)])
+def test_the_bento_holds_the_reverse_steps_that_the_measured_overlap_grants(
+    inputs: dict[str, Path], tmp_path: Path, overlap: float, steps: int
+) -> None:
+    judge(inputs["verdict"], accepted=True)
+    metrics = json.loads(inputs["metrics"].read_text()) | {"winner": "adrec"}
+    metrics["reverse_steps"]["by_steps"]["1"]["overlap"] = overlap
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    document = yaml.safe_load((ROOT / "params.yaml").read_text())
+    document["serve"] |= {"steps": 1, "min_overlap": 1.0}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(document))
+    changed = {"metrics": tmp_path / "metrics.json", "params": tmp_path / "params.yaml"}
+    packaged(inputs | changed, tmp_path / "home", tmp_path / "packaged")
+    served = json.loads((tmp_path / "packaged" / "bento" / "src" / "model" / "serve.json").read_text())
+    assert served == document["serve"] | {"steps": steps}

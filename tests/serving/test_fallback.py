@@ -1,5 +1,6 @@
 """What an unknown user gets: what is popular now, as far as the model knows it."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -90,3 +91,24 @@ def test_without_any_ranking_the_packaged_one_counts(
     published(model, tmp_path, monkeypatch)
     (tmp_path / "features" / "online.db").unlink()
     assert Fallback(model, store.open_store()).model().recommend([], 5) == model.recommend([], 5)
+
+
+def test_another_publication_is_seen_within_a_minute(
+    model: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path / "features"))
+    section = load(PARAMS)["publish"]
+    assert isinstance(section, config.Publish)
+    first, next_ = model.catalogue.items[:2]
+    monotonic, later = time.monotonic, {"seconds": 0}
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + later["seconds"])
+
+    def publish(item: str) -> None:
+        store.publish(pl.DataFrame({"user_id": ["ann"], "item_id": [item], "timestamp": [NOW]}), section)
+
+    publish(first)
+    fallback = Fallback(model, store.open_store())
+    assert fallback.model().recommend([], 1).items == [first]
+    publish(next_)
+    later["seconds"] = 61
+    assert fallback.model().recommend([], 1).items == [next_]

@@ -93,3 +93,9 @@ def test_a_wrong_request_is_refused_in_one_sentence(body: Any, sentence: str) ->
     with pytest.raises(ValueError) as refusal:  # noqa: PT011
         parse(body.encode(), BOUNDS)
     assert str(refusal.value) == sentence
+
+
+@pytest.mark.parametrize("body", [b'{"user_id": "1"}', b'{"items": []}'])
+def test_what_is_not_said_is_as_documented(body: bytes) -> None:
+    request = parse(body, BOUNDS)
+    assert (request.k, request.exclude, request.exclude_seen) == (10, [], True)

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import httpx
 import pytest
 
-from adrec.recommend import Recommender
+from adrec.checkpoint import ABOUT_FILE
+from adrec.recommend import Recommender, write_model
 from adrec.sequences import Dataset
 from components import publish
 from features import profile, store
@@ -173,3 +175,43 @@ def test_a_store_without_the_feature_service_stops_the_start(
     assert ended.returncode == 1
     assert "has no feature service 'recommender_v1'" in ended.stderr
     assert "Traceback" not in ended.stderr + ended.stdout
+
+
+ALONE = """
+import asyncio, json, sys
+import bentoml
+service = bentoml.load(sys.argv[1])
+body = json.dumps({"items": json.loads(sys.argv[2]), "k": 100}).encode()
+answer = asyncio.run(service().recommend(body))
+print(json.dumps({"traffic": service.config["traffic"], "answer": answer.model_dump()}))
+"""
+
+
+def test_the_service_keeps_to_the_settings_in_its_bento(
+    bento: Path, environment: dict[str, str], feature_store: store.Store, tiny_run: Path, dataset: Dataset,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """With a network in which the noise counts: with the paper's lambda one step gives the scores of all."""
+    model = tmp_path / "bento" / "src" / "model"
+    copytree(bento, tmp_path / "bento")
+    write_model(tmp_path / "loud", tiny_run / "finetuned", dataset)
+    about = json.loads((tmp_path / "loud" / ABOUT_FILE).read_text())
+    about["config"]["model"]["conditioning_scale"] = 1.0
+    (tmp_path / "loud" / ABOUT_FILE).write_text(json.dumps(about))
+    copytree(tmp_path / "loud", model, dirs_exist_ok=True)
+    settings = json.loads((model / "serve.json").read_text())
+    changes = {"steps": 1, "timeout_seconds": 7, "max_concurrency": 3}
+    (model / "serve.json").write_text(json.dumps(settings | changes))
+
+    history = list(dataset.catalogue.items[:5])
+    command = [sys.executable, "-c", ALONE, tmp_path / "bento", json.dumps(history)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (told["traffic"]["timeout"], told["traffic"]["max_concurrency"]) == (7, 3)
+    scores = {item["item_id"]: item["score"] for item in told["answer"]["items"]}
+    one, all_ = (
+        dict(zip(found.items, found.scores, strict=True))
+        for found in (Recommender.load(model, steps=steps).recommend(history, 100) for steps in (1, 0))
+    )
+    assert scores == pytest.approx(one)
+    assert scores != pytest.approx(all_)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from adrec import demo
 from adrec.checkpoint import Checkpoint
-from adrec.geometry import gaussian_control, measures
+from adrec.geometry import gaussian_control
 from adrec.sequences import Dataset
 from components import embedding_page, embeddings
 
@@ -32,11 +33,17 @@ def test_a_control_of_the_same_size_stands_beside_the_tables_of_both_stages(
     assert {table.shape for table in tables.values()} == {(len(data.catalogue), 16)}, "without the padding row"
 
 
-def test_the_metrics_hold_the_measures_of_every_table_as_plain_json(
-    metrics: dict, tables: dict[str, np.ndarray]
-) -> None:
-    assert metrics["geometry"] == {name: measures(table) for name, table in tables.items()}
+def test_the_metrics_hold_the_measures_of_every_table_as_plain_json(metrics: dict, tiny_run: Path) -> None:
     json.dumps(metrics, allow_nan=False)
+    found = metrics["geometry"]
+    assert list(found) == ["gaussian", "sasrec", "adrec"]
+    for name, folder in (("sasrec", "pretrained"), ("adrec", "finetuned")):
+        table_ND = load_file(tiny_run / folder / "model.safetensors")["item_embedding.weight"][1:].astype(np.float64)
+        assert found[name]["mean_variance"] == pytest.approx(table_ND.var(axis=0).mean())
+        eigenvalues_D = np.linalg.eigvalsh(np.corrcoef(table_ND, rowvar=False))[::-1]
+        values_D = np.sqrt(len(table_ND) * eigenvalues_D)  # the singular values of the standardised table
+        assert found[name]["top_singular_values"] == pytest.approx(values_D[:5], rel=1e-5)
+        assert found[name]["singular_value_variance"] == pytest.approx(values_D.var(), rel=1e-5)
 
 
 def test_the_clusters_of_the_demo_are_the_groups_that_its_tastes_prefer(tiny_dataset: Path) -> None:

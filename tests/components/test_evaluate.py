@@ -12,7 +12,7 @@ import pytest
 from adrec.checkpoint import Checkpoint
 from adrec.recommend import Recommender
 from adrec.sequences import Catalogue, Dataset, Histories
-from components import evaluate
+from components import evaluate, evaluation_page
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,30 @@ def test_the_page_says_plainly_what_diffusion_adds(metrics: dict, tiny_run: Path
     for metric, found in metrics["adrec_minus_sasrec"].items():
         assert found["mean"] == pytest.approx(metrics["models"]["adrec"][metric] - metrics["models"]["sasrec"][metric])
         assert found["low"] <= found["mean"] <= found["high"]
-    assert re.search(
-        r"By NDCG@20 ADRec is (better|worse) than|is not told apart from", (tiny_run / "report.html").read_text()
+    figures = "the difference is {mean:+.2f} points, its 95 % interval {low:+.2f} to {high:+.2f}."
+    points = {name: 100 * value for name, value in metrics["adrec_minus_sasrec"]["NDCG@20"].items()}
+    assert figures.format(**points) in (tiny_run / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("interval", "words", "figures"),
+    [
+        ((0.01, 0.02, 0.03), "is better than", "+2.00 points, its 95 % interval +1.00 to +3.00."),
+        ((-0.03, -0.02, -0.01), "is worse than", "-2.00 points, its 95 % interval -3.00 to -1.00."),
+        ((-0.01, 0.02, 0.05), "is not told apart from", "+2.00 points, its 95 % interval -1.00 to +5.00."),
+        ((-0.05, -0.02, 0.01), "is not told apart from", "-2.00 points, its 95 % interval -5.00 to +1.00."),
+    ],
+)
+def test_one_model_is_called_better_only_where_the_whole_interval_says_so(
+    interval: tuple[float, ...], words: str, figures: str
+) -> None:
+    measured = {
+        "winner": "sasrec",
+        "models": {"sasrec": {"HR@20": 0.3, "NDCG@20": 0.1}},
+        "adrec_minus_sasrec": {"NDCG@20": dict(zip(("low", "mean", "high"), interval, strict=True))},
+    }
+    assert evaluation_page.diffusion(measured) == (
+        f"By NDCG@20 ADRec {words} its first stage, SASRec, on these users: the difference is {figures}"
     )
 
 
@@ -49,11 +71,11 @@ def test_slices_of_one_kind_cover_every_user_once(metrics: dict) -> None:
 
 
 def test_the_winner_is_the_candidate_with_the_better_validation(tiny_run: Path, metrics: dict) -> None:
-    values = {
-        name: evaluate.validation_value(Checkpoint.read(tiny_run / folder).about)
-        for name, folder in (("sasrec", "pretrained"), ("adrec", "finetuned"))
-    }
-    assert metrics["winner"] == max(values, key=values.__getitem__)
+    best = {}
+    for name, folder, stage in (("sasrec", "pretrained", "pretrain"), ("adrec", "finetuned", "finetune")):
+        log = json.loads((tiny_run / folder / "checkpoint.json").read_text())["log"][stage]
+        best[name] = sorted(epoch["validation"]["NDCG@20"] for epoch in log)[-1]
+    assert metrics["winner"] == ("adrec" if best["adrec"] > best["sasrec"] else "sasrec")
     assert Recommender.load(tiny_run / "winner").about["stage"] == metrics["stage"]
 
 

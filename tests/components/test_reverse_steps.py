@@ -30,9 +30,19 @@ def test_all_steps_give_the_candidates_own_figures_and_agree_with_themselves(
 
 
 def test_the_page_says_how_many_items_stay(tiny_run: Path, tiny_metrics: Path) -> None:
-    sentence = reverse_steps.sentence(json.loads(tiny_metrics.read_text())["reverse_steps"])
-    assert sentence.startswith("Of the 20 items that ADRec finds best by all 4 steps, it finds ")
+    kept = 100 * json.loads(tiny_metrics.read_text())["reverse_steps"]["by_steps"]["1"]["overlap"]
+    sentence = f"Of the 20 items that ADRec finds best by all 4 steps, it finds {kept:.2f} % by 1 step."
     assert sentence in (tiny_run / "report.html").read_text()
+
+
+def test_each_number_of_steps_that_was_measured_is_told() -> None:
+    measured = metrics(0.995)["reverse_steps"]
+    told = "Of the 20 items that ADRec finds best by all 32 steps, it finds 99.50 % by 8 steps"
+    assert reverse_steps.sentence(measured) == f"{told}."
+    measured["by_steps"]["1"] = {"overlap": 0.5}
+    assert reverse_steps.sentence(measured) == f"{told} and 50.00 % by 1 step."
+    nothing = {"all": 4, "cutoff": 20, "by_steps": {"4": {"overlap": 1.0}}}
+    assert reverse_steps.sentence(nothing) == "ADRec answers by 4 reverse steps; no fewer were measured."
 
 
 def test_where_the_noise_counts_fewer_steps_change_the_answer(

@@ -1,16 +1,34 @@
 """The hash that stands for the code."""
 
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from components import revision
-from components.revision import code_revision, content_hash, files
+from components.revision import ROOT, code_revision, content_hash, files
+
+ROOMS = ("adrec", "components", "features", "serving")  # what a step runs
 
 
-def test_the_code_revision_is_short_and_stable() -> None:
-    assert code_revision() == code_revision()
-    assert len(code_revision()) == 12
+def test_the_code_revision_is_the_same_wherever_the_code_lies_and_another_for_a_change_in_any_room(
+    tmp_path: Path,
+) -> None:
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "constraints.txt", tmp_path)
+    program = [sys.executable, "-c", "from components import revision; print(revision.code_revision())"]
+    told = []
+    for room in ("", *ROOMS):
+        if room:
+            (tmp_path / room / "__init__.py").open("a").write("# changed\n")
+        told.append(subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip())
+    assert re.fullmatch("[0-9a-f]{12}", told[0])
+    assert told[0] == code_revision()
+    assert len(set(told)) == 1 + len(ROOMS)
 
 
 def test_the_hash_sees_names_and_contents_but_neither_order_nor_compiled_python(tmp_path: Path) -> None:

@@ -1,18 +1,24 @@
 """The online store among several writers: nobody writes over what another wrote in the meantime."""
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import filelock
 import pytest
+import redis
+from filelock import FileLock, Timeout
 
 from adrec.config import Publish
 from features import events, online, store
+from features import folder as places
 from tests.features.conftest import at_seconds, interactions
 
+ROOT = Path(__file__).parents[2]
 NINE = datetime.fromtimestamp(9, UTC)
 
 
@@ -49,9 +55,9 @@ def test_an_append_holds_the_lock_from_before_it_reads_until_it_has_written(
 
     def watched(name: str, function: Callable) -> Callable:
         def call(*arguments: Any) -> Any:
-            seen.append((f"before {name}", held(opened)))
+            seen.append((f"before {name}", held(folder)))
             answer = function(*arguments)
-            seen.append((f"after {name}", held(opened)))
+            seen.append((f"after {name}", held(folder)))
             return answer
 
         return call
@@ -60,14 +66,38 @@ def test_an_append_holds_the_lock_from_before_it_reads_until_it_has_written(
         monkeypatch.setattr(module, name, watched(name, getattr(module, name)))
     store.append(opened, "ann", "live", NINE)
     assert seen == [(f"{moment} {name}", True) for name in ("add", "_read", "push") for moment in ("before", "after")]
-    assert not held(opened), "it is given back"
+    assert not held(folder), "it is given back"
 
 
-def held(opened: store.Store) -> bool:
-    """Whether some writer has the lock."""
-    lock: Any = online.writing(opened.feast)
-    with suppress(filelock.Timeout):  # of a file's lock; Redis' answers no
-        if lock.acquire(blocking=False):
-            lock.release()
-            return False
-    return True
+def held(folder: Path) -> bool:
+    """Whether some writer has the store's lock: a key on the server, or a file beside the database."""
+    if address := os.environ.get(places.REDIS_VARIABLE):
+        return bool(redis.Redis.from_url(f"redis://{address}").exists("adrec:writing"))
+    try:
+        FileLock(folder / "online.db.lock").acquire(blocking=False).lock.release()
+    except Timeout:
+        return True
+    return False
+
+
+KILLED = """
+import os, signal
+from features import online, store
+with online.writing(store.open_store().feast):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", ["redis"], indirect=True)
+def test_a_writer_that_died_with_the_lock_in_redis_loses_it_within_half_a_minute(
+    folder: Path, redis_server: str, settings: Publish
+) -> None:
+    store.publish(interactions(ann=["a"]), settings)
+    died = subprocess.run([sys.executable, "-c", KILLED], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert died.returncode == -signal.SIGKILL
+    server = redis.Redis.from_url(f"redis://{redis_server}")
+    assert 0 < server.ttl("adrec:writing") <= 30
+    server.pexpire("adrec:writing", 1)  # as if the time had passed
+    store.append(store.open_store(), "ann", "live", NINE)
+    assert store.history(store.open_store(), "ann") == ["a", "live"]

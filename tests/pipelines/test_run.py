@@ -18,6 +18,7 @@ from pipelines.training import training
 from tests.pipelines.conftest import Workplace
 
 Done = subprocess.CompletedProcess[str]
+PATIENCE = 600  # seconds: it only ends a hang
 
 
 def steps_done(done: Done) -> dict[str, bool]:
@@ -151,7 +152,7 @@ def test_a_signal_leaves_no_step_at_work(local: Workplace, first_run: Done) -> N
     ) as process:  # fmt: skip
         children = wait_for_training(process.pid)
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGTERM
     assert "✗ pretrain: stopped by SIGTERM" in output
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
@@ -159,7 +160,7 @@ def test_a_signal_leaves_no_step_at_work(local: Workplace, first_run: Done) -> N
 
 def wait_for_training(pid: int) -> list[psutil.Process]:
     """The processes of the training step of the run `pid`, once there is one."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         children = psutil.Process(pid).children(recursive=True)
         if any("def pretrain(" in " ".join(child.cmdline()) for child in children):
@@ -186,7 +187,7 @@ def test_the_same_command_goes_on_after_the_last_epoch(local: Workplace, first_r
 
 def wait_for_log(local: Workplace, text: str) -> None:
     """Return when a log of a run has `text`."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not any(text in log.read_text() for log in local.artifacts.glob("runs/*.log")):
         assert time.monotonic() < deadline, f"no log tells of {text!r}"
         time.sleep(0.1)

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -146,10 +148,7 @@ def test_a_mistake_is_told_before_anything_starts(
 def test_a_signal_leaves_no_step_at_work(local: Workplace, first_run: Done) -> None:
     assert first_run.returncode == 0
     endless = [sys.executable, "-m", "pipelines.run", "--set", "pretrain.epochs=1000000"]
-    with subprocess.Popen(
-        [*endless, "--set", "pretrain.patience=1000000"],
-        cwd=local.folder, env=local.environment, stdout=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+    with at_work(local, [*endless, "--set", "pretrain.patience=1000000"]) as process:
         children = wait_for_training(process.pid)
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=PATIENCE)
@@ -158,15 +157,33 @@ def test_a_signal_leaves_no_step_at_work(local: Workplace, first_run: Done) -> N
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
 
 
+@contextmanager
+def at_work(local: Workplace, command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """The process of a run that would not end; it does when the block does, however that is."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=local.folder, env=local.environment, stdout=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
 def wait_for_training(pid: int) -> list[psutil.Process]:
     """The processes of the training step of the run `pid`, once there is one."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         children = psutil.Process(pid).children(recursive=True)
-        if any("def pretrain(" in " ".join(child.cmdline()) for child in children):
+        if any("def pretrain(" in told(child) for child in children):
             return children
         time.sleep(0.1)
     raise AssertionError("the training step did not start")
+
+
+def told(process: psutil.Process) -> str:
+    """Its command line; nothing if it has ended since."""
+    with suppress(psutil.NoSuchProcess):
+        return " ".join(process.cmdline())
+    return ""
 
 
 def test_the_same_command_goes_on_after_the_last_epoch(local: Workplace, first_run: Done) -> None:
@@ -174,15 +191,12 @@ def test_the_same_command_goes_on_after_the_last_epoch(local: Workplace, first_r
     epochs = "1000000"
     command = [sys.executable, "-m", "pipelines.run"]
     command += ["--set", f"finetune.epochs={epochs}", "--set", f"finetune.patience={epochs}"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=local.folder, env=local.environment, stdout=pipe, text=True) as process:
+    with at_work(local, command):
         wait_for_log(local, f"finetune: epoch 2/{epochs}")
-        process.send_signal(signal.SIGTERM)
-    with subprocess.Popen(command, cwd=local.folder, env=local.environment, stdout=pipe, text=True) as process:
+    with at_work(local, command) as process:
         assert process.stdout is not None
-        told = next((line for line in process.stdout if "continuing" in line), "nothing")
-        process.send_signal(signal.SIGTERM)
-    assert re.fullmatch(rf"  finetune: continuing after epoch \d+ of {epochs}\n", told)
+        line = next((line for line in process.stdout if "continuing" in line), "nothing")
+    assert re.fullmatch(rf"  finetune: continuing after epoch \d+ of {epochs}\n", line)
 
 
 def wait_for_log(local: Workplace, text: str) -> None:

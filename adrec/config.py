@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Strict
 
-from adrec.section import Number
+from adrec.section import Integer, Number
 from adrec.section import Section as Section
 from adrec.section import parse as parse
 
 MOST = 10**9  # of what is counted: beyond all use, and exact as the float that Kubeflow makes of it
 
-Whole = Annotated[int, Number]
+Whole = Annotated[int, Integer]
 Real = Annotated[float, Number]
 Switch = Annotated[bool, Strict()]
 Positive = Annotated[Whole, Field(ge=1, le=MOST)]

@@ -12,12 +12,19 @@ from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 
 def _number(value: Any) -> Any:
-    if isinstance(value, bool | str):  # YAML's `yes` would count as 1
+    if isinstance(value, bool):  # YAML's `yes` would count as 1
         raise ValueError("input should be a number")
     return value
 
 
-Number = BeforeValidator(_number)  # refuses what only can be read as one
+def _integer(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError("input should be a number, not text")
+    return _number(value)
+
+
+Number = BeforeValidator(_number)  # it may be text: YAML takes 2e-4 for one
+Integer = BeforeValidator(_integer)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,8 @@ def test_whole_floats_become_integers(params: dict) -> None:
     [
         ("finetune", {"epochs": 3.5}, "finetune.epochs = 3.5: input should be a valid integer"),
         ("finetune", {"epochs": True}, "finetune.epochs = True: input should be a number"),
-        ("finetune", {"epochs": "3"}, "finetune.epochs = '3': input should be a number"),
+        ("finetune", {"epochs": "3"}, "finetune.epochs = '3': input should be a number, not text"),
+        ("finetune", {"learning_rate": True}, "finetune.learning_rate = True: input should be a number"),
         ("evaluate", {"exclude_history": "yes"}, "evaluate.exclude_history = 'yes': input should be a valid boolean"),
         ("model", {"reverse_steps": 64}, "model.reverse_steps = 64 must be at most model.diffusion_steps = 32"),
         ("model", {"seed": 2**64}, "model.seed = 18446744073709551616: input should be less than or"),

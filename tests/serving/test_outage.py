@@ -15,6 +15,7 @@ import pytest
 from adrec.sequences import Dataset
 from components import publish
 from features import folder, store
+from tests.conftest import publication
 from tests.features.conftest import running_redis
 from tests.serving.conftest import environment_of, served
 
@@ -47,7 +48,8 @@ def running(
     with running_redis(place) as (address, server), pytest.MonkeyPatch.context() as patch:
         patch.setenv(folder.REDIS_VARIABLE, f"{address},socket_timeout=2")
         patch.setenv(store.FOLDER_VARIABLE, str(place / "features"))
-        publish.run(dataset=tiny_dataset, publish=tiny["publish"], published=place / "published.json")
+        sections = {name: tiny[name] for name in ("prepare", "publish")}
+        publish.run(**publication(tiny_dataset), **sections, published=place / "published.json")
         history = list(Dataset.read(tiny_dataset).catalogue.items[:5])
         with served(bento, place, environment_of(place)) as url:
             yield Place(url, server, place / "log", history)

@@ -10,6 +10,7 @@ import pytest
 
 from components import publish
 from features import store
+from tests.conftest import publication
 from tests.serving.conftest import START_SECONDS, environment_of, packaged, served
 
 QUESTIONS = 40
@@ -25,7 +26,8 @@ def test_as_many_workers_as_the_bento_names_answer_alike(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path / "features"))
-    publish.run(dataset=tiny_dataset, publish=tiny["publish"], published=tmp_path / "published.json")
+    sections = {name: tiny[name] for name in ("prepare", "publish")}
+    publish.run(**publication(tiny_dataset), **sections, published=tmp_path / "published.json")
     bento = packaged(tmp_path, tiny_winner, tiny_metrics, workers=2)
     with served(bento, tmp_path, environment_of(tmp_path)) as url:
         deadline = time.monotonic() + START_SECONDS

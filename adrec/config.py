@@ -4,29 +4,27 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, Strict
+from pydantic import Field
 
-from adrec.section import Integer, Number
 from adrec.section import Section as Section
 from adrec.section import parse as parse
-
-MOST = 10**9  # of what is counted: beyond all use, and exact as the float that Kubeflow makes of it
-
-Whole = Annotated[int, Integer]
-Real = Annotated[float, Number]
-Switch = Annotated[bool, Strict()]
-Positive = Annotated[Whole, Field(ge=1, le=MOST)]
-NonNegative = Annotated[Whole, Field(ge=0, le=MOST)]
-Blocks = Annotated[Whole, Field(ge=0, le=64)]
-Days = Annotated[Whole, Field(ge=0, le=36_500)]
-Seconds = Annotated[Whole, Field(ge=1, le=86_400)]
-Rate = Annotated[Real, Field(gt=0, le=1000)]
-Decay = Annotated[Real, Field(ge=0, le=1000)]
-Probability = Annotated[Real, Field(ge=0, lt=1)]
-Factor = Annotated[Real, Field(ge=1)]
-Share = Annotated[Real, Field(ge=0, le=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
-Metric = Annotated[str, Field(pattern=r"^(HR|NDCG)@[1-9][0-9]*$")]
+from adrec.values import (
+    Blocks,
+    Days,
+    Decay,
+    Factor,
+    Metric,
+    Name,
+    NonNegative,
+    Positive,
+    Probability,
+    Rate,
+    Real,
+    Seconds,
+    Share,
+    Switch,
+    Whole,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

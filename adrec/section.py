@@ -8,23 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, bool):  # YAML's `yes` would count as 1
-        raise ValueError("input should be a number")
-    return value
-
-
-def _integer(value: Any) -> Any:
-    if isinstance(value, str):
-        raise ValueError("input should be a number, not text")
-    return _number(value)
-
-
-Number = BeforeValidator(_number)  # it may be text: YAML takes 2e-4 for one
-Integer = BeforeValidator(_integer)
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 
 @dataclass(frozen=True, kw_only=True)

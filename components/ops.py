@@ -1,15 +1,15 @@
 """The steps as Kubeflow components; the only file of the steps that knows Kubeflow.
 
-Each is one function because Kubeflow ships a component's source text: a body stands alone, and
-`components.steps` does what they share. Besides what `run` takes, each takes cache keys, which nothing reads:
-Kubeflow reuses a result by a task's text and its parameters, and sees neither a file's content nor our code.
+Each is one function because Kubeflow ships a component's source text: a body stands alone, and `components.steps` does
+what they share. Besides what `run` takes, each takes cache keys, which nothing reads: Kubeflow reuses a result by a
+task's text and its parameters, and sees neither a file's content nor our code.
 
 * `code_revision` stands for the code of the steps;
 * `source_key` stands for the content of the source, until `version` has hashed what was read of it;
 * `reference_key` stands for the content of the champion and of the categories that `evaluate` is told of;
 * `data_hash` stands for the content of the versioned interactions.
 
-The pipeline replaces `base_image` by the project's own (`pipelines/images.py`).
+The graphs replace `base_image` by the project's own (`pipelines/images.py`).
 """
 
 from functools import partial
@@ -40,10 +40,9 @@ def check(
     """See that all sections go together and that the files that they name are there; gives keys of their content."""
     from components.steps import call
 
-    data = {"ingest": ingest, "validate": validate, "version": version, "prepare": prepare}
+    data = {"ingest": ingest, "validate": validate, "version": version, "prepare": prepare, "publish": publish}
     training = {"model": model, "pretrain": pretrain, "warmup": warmup, "finetune": finetune}
-    outcome = {"evaluate": evaluate, "gate": gate, "package": package, "publish": publish, "serve": serve}
-    return call("check", **data, **training, **outcome)
+    return call("check", **data, **training, evaluate=evaluate, gate=gate, package=package, serve=serve)
 
 
 @op

@@ -8,8 +8,6 @@ task's text and its parameters, and sees neither a file's content nor our code.
 * `source_key` stands for the content of the source, until `version` has hashed what was read of it;
 * `reference_key` stands for the content of the champion and of the categories that `evaluate` is told of;
 * `data_hash` stands for the content of the versioned interactions.
-
-The graphs replace `base_image` by the project's own (`pipelines/images.py`).
 """
 
 from functools import partial
@@ -17,7 +15,7 @@ from typing import NamedTuple
 
 from kfp.dsl import HTML, Artifact, Dataset, Input, Metrics, Model, Output, component
 
-op = partial(component, base_image="python:3.11-slim", install_kfp_package=False)
+op = partial(component, base_image="python:3.11-slim", install_kfp_package=False)  # the graphs put in our own image
 
 
 @op

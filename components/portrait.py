@@ -44,7 +44,7 @@ def over_time(found: Measures, before: Measures | None) -> Picture:
     edges = np.linspace(low, max(high, low + SPANS), SPANS + 1).astype(np.int64)
     _beside(axes, [np.histogram(table.times, edges)[0] for table in tables], edges.astype("datetime64[us]"))
     if len(tables) > 1:
-        axes.legend(loc="upper left")
+        axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)  # above: any bar may be high
     locator = AutoDateLocator(minticks=3, maxticks=9)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))

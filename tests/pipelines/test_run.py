@@ -83,6 +83,7 @@ def test_a_changed_stage_is_done_again_with_what_follows(local: Workplace, first
     assert again(done) == {"finetune", "evaluate", "gate", "package", "publish"}
 
 
+@pytest.mark.slow
 def test_a_champion_of_other_content_is_measured_again(local: Workplace, first_run: Done) -> None:
     assert first_run.returncode == 0
     champion = shutil.copytree((local.artifacts / "bento").resolve() / "src" / "model", local.folder / "champion")

@@ -24,7 +24,7 @@ from adrec.values import (
     Share,
     Switch,
     Whole,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, kw_only=True)

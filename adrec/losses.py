@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 # Logits held at once. On a processor 4 MB: more leaves the caches of a core and is slower, by half at 16 MB. On a GPU
-# 256 MB, a few chunks: each is a dozen kernels to launch.
-CHUNK_LOGITS = {"cpu": 2**20, "cuda": 2**26}
+# that much, for fewer chunks: each is a dozen kernels to launch. Many more would hold most of a small batch's logits.
+CHUNK_LOGITS = {"cpu": 2**20, "cuda": 2**22}
 CHUNK_TOKENS = 64  # fewer at once would waste the matrix unit
 
 
@@ -82,11 +82,9 @@ def _add_chunk(
     total_C1 = multiples_CV.sum(dim=1, keepdim=True)
     rounded_CV = multiples_CV.scatter_add_(1, targets_C[:, None], -total_C1).to(precision)
     torch.div(rounded_CV @ items_VD, total_C1, out=x_gradient_CD)
-    if items_gradient_VD is None:
-        pass
-    elif precision == torch.float32:
+    if items_gradient_VD is not None and precision == torch.float32:
         items_gradient_VD.addmm_(rounded_CV.T, x_CD / total_C1)
-    else:
+    elif items_gradient_VD is not None:
         items_gradient_VD += rounded_CV.T @ (x_CD / total_C1).to(precision)
     return (total_C1.log() + largest_C1 - target_C1).sum()
 

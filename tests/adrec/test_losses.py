@@ -66,7 +66,11 @@ class LargestStorage(TorchDispatchMode):
         return result
 
 
-def test_no_tensor_is_a_fifteenth_of_the_logits_of_65_thousand_items() -> None:
+@pytest.mark.parametrize("device", losses.CHUNK_LOGITS)
+def test_no_tensor_is_a_fifteenth_of_the_logits_of_65_thousand_items(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(losses.CHUNK_LOGITS, "cpu", losses.CHUNK_LOGITS[device])  # in chunks as that device has them
     tokens, candidates = 1280, 65_000
     x_MD, targets_M, items_VD = random_problem(tokens, candidates, 8, 1.0)
     with LargestStorage() as largest:

@@ -14,8 +14,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
-from adrec.output import new_file
-from adrec.params import load
+from adrec.config.params import load
+from adrec.files import new_file
 from benchmarks import ablations_picture, protocol, sweep
 from benchmarks.protocol import Recipe
 from benchmarks.record import RESULTS

@@ -1,4 +1,4 @@
-"""Interactions to histories: `adrec.sequences` against a plain pandas version, in processor time and memory.
+"""Interactions to histories: `adrec.data.build` against a plain pandas version, in processor time and memory.
 
     python -m benchmarks.data_speed [--rows 2000000 20000000] [--rounds 2]
 
@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import IO, Any, cast
 
+from adrec.data.build import build_histories
 from benchmarks import record
 
 SEED = 0
@@ -50,12 +51,10 @@ def make(path: Path, rows: int) -> None:
 
 
 def ours(path: Path) -> dict[str, Any]:
-    """Histories by `adrec.sequences`."""
+    """Histories by `adrec.data.build`."""
     import polars as pl
 
-    from adrec import sequences
-
-    catalogue, histories = sequences.build(pl.scan_parquet(path), CORE)
+    catalogue, histories = build_histories(pl.scan_parquet(path), CORE)
     recent = histories.last(LAST)
     return _digest(catalogue.items, recent.users, recent.items, recent.offsets)
 

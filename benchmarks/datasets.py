@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from adrec.sequences import Catalogue, Dataset, Histories
+from adrec.data.catalogue import Catalogue
+from adrec.data.dataset import Dataset
+from adrec.data.histories import Histories
 
 FILES = {
     "ml-100k": "ml-100k/paper_sequences.csv.gz",

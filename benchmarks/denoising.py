@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adrec.batches import Batch, Resident, shuffled
-from adrec.metrics import rank
-from adrec.model import ADRec
-from adrec.sequences import Dataset
+from adrec.data.dataset import Dataset
+from adrec.evaluation.metrics import rank
+from adrec.nn.batches import Batch, Resident, shuffled
+from adrec.recommenders.adrec import ADRec
 
 BATCH_SIZE = 512
 LEVELS = 5  # noise levels measured, from the least to the last

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from adrec.diffusion import Diffusion
-from adrec.sampler import SEED
+from adrec.diffusion.process import Diffusion
+from adrec.recommenders.adrec import SEED
 from benchmarks.denoising import summary
 from benchmarks.sampling import Answers
 

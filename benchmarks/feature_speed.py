@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 
 from adrec.config import Publish
-from adrec.params import load
+from adrec.config.params import load
 from benchmarks import record
 from features import histories, online, store
 from features.folder import FOLDER_VARIABLE, REDIS_VARIABLE

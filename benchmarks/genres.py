@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from adrec.checkpoint import Checkpoint
-from adrec.geometry import measures
-from adrec.probe import Reading, most_frequent, probe
+from adrec.evaluation.geometry import measures
+from adrec.evaluation.linear_probe import Reading, most_frequent, probe
+from adrec.training.checkpoint import Checkpoint
 from benchmarks import record
 from components.embeddings import tables_of
 

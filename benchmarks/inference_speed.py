@@ -22,11 +22,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adrec.conditioning import ScaledSum
 from adrec.config import Model
-from adrec.model import ADRec
-from adrec.params import load
-from adrec.sampler import Sampler
+from adrec.config.params import load
+from adrec.diffusion.conditioning import ScaledSum
+from adrec.recommenders.adrec import ADRec, Sampler
 from benchmarks import record
 
 ITEMS = 4731  # as in Amazon Baby

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from adrec import config, losses
-from adrec.batches import Resident, shuffled
-from adrec.metrics import means, overlap
-from adrec.model import ADRec, Network
-from adrec.ranking import network_scorer, rank_and_recommend
-from adrec.sequences import Dataset
+from adrec import config
+from adrec.data.dataset import Dataset
+from adrec.evaluation.metrics import means, overlap
+from adrec.evaluation.ranking import network_scorer, rank_and_recommend
+from adrec.nn import losses
+from adrec.nn.batches import Resident, shuffled
+from adrec.recommenders.adrec import ADRec
+from adrec.recommenders.base import EmbeddingNetwork
 
 CUTOFFS = (5, 10, 20)
 TOP = 20
@@ -23,7 +25,7 @@ FEWER_STEPS = (8, 1)
 BATCH_SIZE = 512  # of the released code, too
 
 
-def measure(network: Network, data: Dataset, model: config.Model, device: torch.device) -> dict[str, Any]:
+def measure(network: EmbeddingNetwork, data: Dataset, model: config.Model, device: torch.device) -> dict[str, Any]:
     """Test metrics and, of an ADRec, those in fewer reverse steps and the error of its denoiser.
 
     Args:

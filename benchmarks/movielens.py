@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from adrec.params import load
+from adrec.config.params import load
 from benchmarks import record
 from components import evaluate, finetune, ingest, prepare, pretrain, validate, version, warmup
 

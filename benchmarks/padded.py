@@ -13,9 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from adrec.conditioning import ScaledSum
-from adrec.encoder import Block, Encoder
-from adrec.model import ADRec, SASRec
+from adrec.diffusion.conditioning import ScaledSum
+from adrec.nn.transformer import Block, Encoder
+from adrec.recommenders.adrec import ADRec
+from adrec.recommenders.sasrec import SASRec
 
 
 def load(histories: list[list[int]], max_length: int) -> tuple[Tensor, Tensor]:

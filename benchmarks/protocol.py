@@ -12,11 +12,13 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from adrec import config, stages
-from adrec.checkpoint import Checkpoint
-from adrec.fit import Epoch
-from adrec.model import NETWORKS, Network
-from adrec.sequences import Dataset
+from adrec import config
+from adrec.data.dataset import Dataset
+from adrec.recommenders.base import EmbeddingNetwork
+from adrec.recommenders.registry import network_class
+from adrec.training import stages
+from adrec.training.checkpoint import Checkpoint
+from adrec.training.trainer import Epoch
 from benchmarks import measurement
 from benchmarks.runs import digest
 
@@ -53,7 +55,7 @@ class Recipe:
 
     @property
     def network(self) -> str:
-        """The name in `NETWORKS` of the network that is tested."""
+        """The name in `adrec.recommenders.registry` of the network that is tested."""
         return "adrec" if self.finetune else "sasrec"
 
     def configuration(self) -> dict[str, Any]:
@@ -188,7 +190,7 @@ def warmed_up(
 
 def kept(
     recipe: Recipe, data: Dataset, seed: int, watch: Watch, cache: Path = CACHE
-) -> tuple[Network, config.Model, dict[str, Any]]:
+) -> tuple[EmbeddingNetwork, config.Model, dict[str, Any]]:
     """The network that is tested, its configuration, and the record of each stage; its weights are kept below `cache`.
 
     Raises:
@@ -243,8 +245,8 @@ def learn(
     return Trained(learner.weights(), stages.moments(learner), record)
 
 
-def built(name: str, model: config.Model, num_items: int, weights: dict[str, Tensor]) -> Network:
+def built(name: str, model: config.Model, num_items: int, weights: dict[str, Tensor]) -> EmbeddingNetwork:
     """The network with these weights, in evaluation mode on the device of `model`."""
-    network = NETWORKS[name](model, num_items)
+    network = network_class(name)(model, num_items)
     network.load_state_dict(weights)
     return network.to(stages.choose_device(model.device)).eval()

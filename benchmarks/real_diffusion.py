@@ -18,11 +18,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from adrec.diffusion import Diffusion
-from adrec.model import ADRec
-from adrec.output import new_file
-from adrec.params import load
-from adrec.sequences import Dataset
+from adrec.config.params import load
+from adrec.data.dataset import Dataset
+from adrec.diffusion.process import Diffusion
+from adrec.files import new_file
+from adrec.recommenders.adrec import ADRec
 from benchmarks import ablations, calibration, denoising, protocol, real_diffusion_picture, record, sampling, sweep
 from benchmarks.exact import ExactDenoiser
 from benchmarks.protocol import Recipe

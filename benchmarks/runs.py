@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adrec.output import new_file
+from adrec.files import new_file
 from benchmarks import record
 
 FOLDER = record.RESULTS / "protocol"

@@ -14,12 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from adrec.metrics import means, overlap
-from adrec.model import ADRec
-from adrec.ranking import blocks, network_scorer, ranks_in
-from adrec.sampler import SEED
-from adrec.sequences import Dataset
-from adrec.splits import Part
+from adrec.data.dataset import Dataset
+from adrec.data.splits import Part
+from adrec.evaluation.metrics import means, overlap
+from adrec.evaluation.ranking import blocks, network_scorer, ranks_in
+from adrec.recommenders.adrec import SEED, ADRec
 from benchmarks.calibration import calibration, fitted_temperature, probabilities
 
 TOP = 20

@@ -15,12 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from adrec import config, stages
-from adrec.fit import SELECTION_METRIC
-from adrec.output import new_file
-from adrec.params import load
-from adrec.ranking import network_scorer, rank_targets
-from adrec.sequences import Dataset
+from adrec import config
+from adrec.config.params import load
+from adrec.data.dataset import Dataset
+from adrec.evaluation.ranking import network_scorer, rank_targets
+from adrec.files import new_file
+from adrec.training import stages
+from adrec.training.trainer import SELECTION_METRIC
 from benchmarks import ablations, measurement, protocol, record, sweep
 from benchmarks.protocol import Recipe
 from benchmarks.spread import shown

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from adrec.fit import SELECTION_METRIC, Epoch
-from adrec.sequences import Dataset
+from adrec.data.dataset import Dataset
+from adrec.training.trainer import SELECTION_METRIC, Epoch
 from benchmarks import protocol, record, runs
 from benchmarks.datasets import FILES, load
 from benchmarks.protocol import Recipe

@@ -20,11 +20,13 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from adrec import config, stages
-from adrec.batches import Resident, pack
-from adrec.fit import Learner, Objective
-from adrec.params import load
-from adrec.sequences import Dataset, Histories
+from adrec import config
+from adrec.config.params import load
+from adrec.data.dataset import Dataset
+from adrec.data.histories import Histories
+from adrec.nn.batches import Resident, pack
+from adrec.training import stages
+from adrec.training.trainer import Learner, Objective
 from benchmarks import datasets, record
 from benchmarks.training_speed import BATCH, SEED, learner, now, our_epoch
 

@@ -18,12 +18,14 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from adrec import config, stages
-from adrec.batches import Resident, pack
-from adrec.fit import Learner, fit
-from adrec.model import ADRec, SASRec
-from adrec.params import load
-from adrec.sequences import Histories
+from adrec import config
+from adrec.config.params import load
+from adrec.data.histories import Histories
+from adrec.nn.batches import Resident, pack
+from adrec.recommenders.adrec import ADRec
+from adrec.recommenders.sasrec import SASRec
+from adrec.training import stages
+from adrec.training.trainer import Learner, fit
 from benchmarks import datasets, padded, record, training_speed_picture
 
 SEED = 2025

@@ -20,8 +20,8 @@ import numpy as np
 import polars as pl
 import yaml
 
-from adrec import interactions
-from adrec.params import check, read
+from adrec.config.params import check, read
+from adrec.data import interactions
 from benchmarks import record
 from components import validate, version
 

@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
-from adrec import config, sequences
-from adrec.interactions import read
-from adrec.output import new_file
+from adrec import config
+from adrec.data.build import keep_positives
+from adrec.data.interactions import read
+from adrec.files import new_file
 from features import store
 
 
@@ -19,7 +20,7 @@ def run(*, interactions: Path, versioned: Path, prepare: config.Prepare, appende
         ValueError: nothing was published in the feature store yet.
     """
     version = json.loads(versioned.read_text())
-    rows = sequences.liked(read(interactions), prepare.min_rating)
+    rows = keep_positives(read(interactions), prepare.min_rating)
     new = store.append_all(store.open_store(), rows)
     summary = {"events": rows.height, "new": new, "data_hash": version["data_hash"], "data_tag": version["tag"]}
     with new_file(appended) as unfinished:

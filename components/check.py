@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import fsspec
 
 from adrec import config
-from adrec.params import disagreements
+from adrec.config.params import disagreements
 from components.revision import content_hash, files
 
 
@@ -89,10 +89,10 @@ def references(evaluate: config.Evaluate) -> None:
 
     Raises:
         FileNotFoundError: there is no such file or folder.
-        ValueError: the champion is no model folder, or the file is none of categories.
+        ValueError: the champion is no model folder, or the file is none of item_labels.
     """
     if evaluate.champion:
-        from adrec.recommend import Recommender
+        from adrec.inference import Recommender
 
         if not Path(evaluate.champion).is_dir():
             raise FileNotFoundError(f"evaluate.champion = {evaluate.champion!r}: there is no such folder")
@@ -101,22 +101,22 @@ def references(evaluate: config.Evaluate) -> None:
         except (ValueError, OSError) as error:
             raise ValueError(f"evaluate.champion: {error}") from None
     if evaluate.item_categories:
-        from adrec import categories
+        from adrec.data import item_labels
 
         try:
-            categories.read(evaluate.item_categories)
+            item_labels.read(evaluate.item_categories)
         except (ValueError, OSError) as error:
             raise type(error)(f"evaluate.item_categories: {error}") from None
 
 
 def reference_key(evaluate: config.Evaluate) -> str:
-    """What stands for the content of the champion's folder and of the file of categories."""
+    """What stands for the content of the champion's folder and of the file of item_labels."""
     parts = []
     if evaluate.champion:
         folder = Path(evaluate.champion)
         parts.append(f"champion {content_hash(folder, files(folder))}")
     if evaluate.item_categories:
-        from adrec.readers.sources import files as fetched
+        from adrec.data.readers.sources import files as fetched
 
         hashes = [_hash_of_file(path) for _, path in fetched(evaluate.item_categories, sha256="")]
         parts.append(f"categories {hashes}")

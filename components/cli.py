@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from adrec import config
-from adrec.params import load
+from adrec.config.params import load
 from components import quiet, steps
 
 

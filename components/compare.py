@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from adrec import config
-from adrec.interactions import ITEM, USER
+from adrec.data.interactions import ITEM, USER
 from components import version
 
 SIGN = "__sign"  # -1 in the version before, 1 in the one after

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from adrec import config
-from adrec.output import new_folder
+from adrec.files import new_folder
 from features import profile
 from features.profile import Profile
 

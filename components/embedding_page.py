@@ -6,9 +6,9 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.ticker import PercentFormatter
 
-from adrec.baselines.popularity import count
-from adrec.geometry import singular_values, standardise
-from adrec.sequences import Dataset
+from adrec.data.dataset import Dataset
+from adrec.evaluation.geometry import singular_values, standardise
+from adrec.recommenders.popularity import count
 from components import page
 from components.embeddings import CONTROL
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from adrec import categories
-from adrec.sequences import Dataset
+from adrec.data import item_labels
+from adrec.data.dataset import Dataset
 
 CONTROL = "gaussian"
 LEAST_ITEMS = 20  # with labels: fewer tell nothing
@@ -29,8 +29,8 @@ class Labels:
 
 def tables_of(candidates: dict[str, Any]) -> dict[str, np.ndarray]:
     """The table [N, D] of each candidate checkpoint, by its name, after a Gaussian one of the same size."""
-    from adrec.geometry import gaussian_control
-    from adrec.stages import ITEM_EMBEDDING
+    from adrec.evaluation.geometry import gaussian_control
+    from adrec.training.stages import ITEM_EMBEDDING
 
     learned = {name: candidate.weights[ITEM_EMBEDDING][1:].numpy() for name, candidate in candidates.items()}
     return {CONTROL: gaussian_control(*next(iter(learned.values())).shape), **learned}
@@ -38,7 +38,7 @@ def tables_of(candidates: dict[str, Any]) -> dict[str, np.ndarray]:
 
 def measure(tables: dict[str, np.ndarray], labels: Labels | None) -> dict[str, Any]:
     """The geometry of every table; and, where labels are known, how well a probe reads them from it."""
-    from adrec.geometry import measures
+    from adrec.evaluation.geometry import measures
 
     measured: dict[str, Any] = {"geometry": {name: measures(table) for name, table in tables.items()}}
     if labels is not None:
@@ -48,7 +48,7 @@ def measure(tables: dict[str, np.ndarray], labels: Labels | None) -> dict[str, A
 
 def readings(tables: dict[str, np.ndarray], labels: Labels) -> dict[str, dict[str, float]]:
     """Precision, recall and F1 of the linear probe on each table, after those of the most frequent labels alone."""
-    from adrec.probe import most_frequent, probe
+    from adrec.evaluation.linear_probe import most_frequent, probe
 
     found = {"most_frequent": most_frequent(labels.labels_MG)}
     found |= {name: probe(table[labels.items_M], labels.labels_MG) for name, table in tables.items()}
@@ -59,14 +59,14 @@ def labels_of(data: Dataset, file: str) -> Labels | None:
     """The categories that a file says items have; without a file, the clusters of the demo world; else nothing.
 
     Raises:
-        FileNotFoundError, ValueError: as `categories.read`; or the file knows too few of the items to probe.
+        FileNotFoundError, ValueError: as `item_labels.read`; or the file knows too few of the items to probe.
     """
     if file:
         try:
-            known = categories.read(file)
+            known = item_labels.read(file)
         except (FileNotFoundError, ValueError) as error:
             raise type(error)(f"evaluate.item_categories: {error}") from None
-        items_M, labels_MG = categories.table(known, data.catalogue.items)
+        items_M, labels_MG = item_labels.table(known, data.catalogue.items)
         if len(items_M) < LEAST_ITEMS or not labels_MG.any():
             raise ValueError(
                 f"evaluate.item_categories {file} knows {len(items_M)} of the catalogue's {len(data.catalogue)} items; "
@@ -80,7 +80,7 @@ def labels_of(data: Dataset, file: str) -> Labels | None:
 
 def demo_clusters(data: Dataset) -> np.ndarray:
     """Which item of the demo world belongs to which cluster, bool [N, clusters]: known, and told to no model."""
-    from adrec import demo
+    from adrec.data import demo
 
     world = demo.World.create(data.about["demo"]["items"], data.about["demo"]["seed"])
     index_N = np.array([demo.item_index(item) for item in data.catalogue.items])

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from adrec import config
-from adrec.output import new_file
-from adrec.sequences import Catalogue, Dataset, Histories
-from adrec.splits import leakage
+from adrec.data.catalogue import Catalogue
+from adrec.data.dataset import Dataset
+from adrec.data.histories import Histories
+from adrec.data.splits import leakage
+from adrec.files import new_file
 from components import reverse_steps
 
 
@@ -27,8 +29,8 @@ def run(
     report: Path,
 ) -> None:
     """Write the winner's model folder, the metrics (JSON) and the report (one HTML page)."""
-    from adrec.checkpoint import Checkpoint
-    from adrec.recommend import write_model
+    from adrec.inference import write_model
+    from adrec.training.checkpoint import Checkpoint
     from components import embeddings, evaluation_page
 
     data = Dataset.read(dataset)
@@ -54,7 +56,7 @@ def run(
 
 def validation_value(about: dict[str, Any]) -> float:
     """The selection metric of a checkpoint's best epoch."""
-    from adrec.fit import SELECTION_METRIC
+    from adrec.training.trainer import SELECTION_METRIC
 
     log = about["log"][about["stage"]]
     return max(epoch["validation"][SELECTION_METRIC] for epoch in log if epoch["validation"])
@@ -62,8 +64,8 @@ def validation_value(about: dict[str, Any]) -> float:
 
 def baseline_ranks(data: Dataset, exclude_history: bool) -> dict[str, np.ndarray]:
     """Ranks of the test targets by popularity."""
-    from adrec.baselines.popularity import count, popularity_scorer
-    from adrec.ranking import rank_targets
+    from adrec.evaluation.ranking import rank_targets
+    from adrec.recommenders.popularity import count, popularity_scorer
 
     scorer = popularity_scorer(count(data.training, len(data.catalogue)))
     return {"popularity": rank_targets(scorer, *data.questions("test"), exclude_history)}
@@ -71,9 +73,9 @@ def baseline_ranks(data: Dataset, exclude_history: bool) -> dict[str, np.ndarray
 
 def oracle_ranks(data: Dataset, exclude_history: bool) -> np.ndarray:
     """Ranks of the test targets by the true probabilities of the demo world that `data` came from."""
-    from adrec import demo
-    from adrec.baselines.oracle import oracle_scorer
-    from adrec.ranking import rank_targets
+    from adrec.data import demo
+    from adrec.evaluation.ranking import rank_targets
+    from adrec.recommenders.oracle import oracle_scorer
 
     world = demo.World.create(data.about["demo"]["items"], data.about["demo"]["seed"])
     return rank_targets(oracle_scorer(world, data.catalogue), *data.questions("test"), exclude_history)
@@ -102,7 +104,7 @@ def champion_ranks(folder: Path, data: Dataset, exclude_history: bool) -> np.nda
     Items that it does not know fall out of the histories; a target that it does not know, or a user of whom it knows
     nothing, is a miss: the rank is the size of the catalogue.
     """
-    from adrec.recommend import Recommender
+    from adrec.inference import Recommender
 
     champion = Recommender.load(folder)
     histories, targets = data.questions("test")
@@ -123,7 +125,7 @@ def numbering(source: Catalogue, target: Catalogue) -> np.ndarray:
 
 def measure(data: Dataset, ranks: dict[str, np.ndarray], evaluate: config.Evaluate) -> dict[str, Any]:
     """Means, confidence intervals and slices of every model, as plain values."""
-    from adrec.metrics import confidence, means, per_user
+    from adrec.evaluation.metrics import confidence, means, per_user
 
     slices = user_slices(data)
     intervals = {
@@ -161,7 +163,7 @@ def measure(data: Dataset, ranks: dict[str, np.ndarray], evaluate: config.Evalua
 
 def paired_differences(ours: np.ndarray, theirs: np.ndarray, evaluate: config.Evaluate) -> dict[str, dict[str, float]]:
     """Mean difference over users for every metric, with the bounds of its bootstrap interval."""
-    from adrec.metrics import confidence, per_user
+    from adrec.evaluation.metrics import confidence, per_user
 
     differences = {
         metric: values - per_user(theirs, evaluate.cutoffs)[metric]
@@ -177,7 +179,7 @@ def paired_differences(ours: np.ndarray, theirs: np.ndarray, evaluate: config.Ev
 
 def user_slices(data: Dataset) -> dict[str, np.ndarray]:
     """Groups of test users (bool [U]) by the length of the history and by the popularity of the target."""
-    from adrec.baselines.popularity import count
+    from adrec.recommenders.popularity import count
 
     histories, targets = data.questions("test")
     short, long = np.quantile(histories.lengths, [1 / 3, 2 / 3])
@@ -196,15 +198,15 @@ def user_slices(data: Dataset) -> dict[str, np.ndarray]:
 def _network_ranks(
     network: Any, about: dict[str, Any], histories: Histories, targets: np.ndarray, exclude_history: bool
 ) -> np.ndarray:
-    from adrec.ranking import rank_targets
+    from adrec.evaluation.ranking import rank_targets
 
     return rank_targets(_scorer(network, about), histories, targets, exclude_history)
 
 
 def _scorer(network: Any, about: dict[str, Any]) -> Any:
     """Scores by `network`, which goes to the device of its configuration, or to another where that is missing here."""
-    from adrec.ranking import network_scorer
-    from adrec.stages import choose_device
+    from adrec.evaluation.ranking import network_scorer
+    from adrec.training.stages import choose_device
 
     model = about["config"]["model"]
     device = choose_device("auto" if model["device"] == "cuda" else model["device"])

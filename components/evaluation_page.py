@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from adrec.fit import SELECTION_METRIC
-from adrec.sequences import Dataset
-from adrec.splits import GlobalTime, LeaveOneOut
+from adrec.data.dataset import Dataset
+from adrec.data.splits import GlobalTime, LeaveOneOut
+from adrec.training.trainer import SELECTION_METRIC
 from components import embedding_page, page, reverse_steps
 
 NAMES = {

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from adrec import config
-from adrec.interactions import ITEM, RATING, REQUIRED, TIMESTAMP, USER
+from adrec.data.interactions import ITEM, RATING, REQUIRED, TIMESTAMP, USER
 
 CRITICAL, WARNING = "critical", "warning"
 REPEATED = "repeated"  # whether a row stands elsewhere in the table too; a column that validation adds

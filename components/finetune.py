@@ -7,8 +7,8 @@ from adrec import config
 
 def run(*, dataset: Path, warmed: Path, model: config.Model, finetune: config.Finetune, finetuned: Path) -> None:
     """Write the checkpoint `finetuned`, the ADRec candidate."""
-    from adrec.checkpoint import Checkpoint
-    from adrec.stages import finetune_stage
+    from adrec.training.checkpoint import Checkpoint
+    from adrec.training.stages import finetune_stage
     from components.train import train
 
     before = Checkpoint.read(warmed)

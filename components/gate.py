@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from adrec import config
-from adrec.output import new_file
+from adrec.files import new_file
 
 
 def run(*, metrics: Path, gate: config.Gate, verdict: Path) -> bool:

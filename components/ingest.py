@@ -6,8 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from adrec import config, demo, readers
-from adrec.interactions import write_batches
+from adrec import config
+from adrec.data import demo, readers
+from adrec.data.interactions import write_batches
 
 
 def run(*, ingest: config.Ingest, interactions: Path, rejects: Path) -> None:

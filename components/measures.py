@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from adrec.interactions import ITEM, REQUIRED, SCHEMA, TIMESTAMP, USER
+from adrec.data.interactions import ITEM, REQUIRED, SCHEMA, TIMESTAMP, USER
 
 MICROSECONDS_A_DAY = 86_400 * 10**6
 

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from adrec.config import Package, Serve
-from adrec.output import new_folder
+from adrec.files import new_folder
 from components import reverse_steps
 from components.revision import ROOT, code_revision, content_hash, files
 from features import store

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import polars as pl
 
-from adrec import config, sequences
-from adrec.interactions import about, scan
-from adrec.output import new_folder
-from adrec.sequences import Catalogue, Histories
-from adrec.splits import GlobalTime, LeaveOneOut, Split
+from adrec import config
+from adrec.data.build import build_histories, keep_positives
+from adrec.data.catalogue import Catalogue
+from adrec.data.dataset import Dataset
+from adrec.data.histories import Histories
+from adrec.data.interactions import about, scan
+from adrec.data.splits import GlobalTime, LeaveOneOut, Split
+from adrec.files import new_folder
 from components import tables
 
 
@@ -37,17 +40,17 @@ def run(*, interactions: Path, versioned: Path, prepare: config.Prepare, dataset
         "split": split.as_dict(),
     }
     with new_folder(dataset) as folder:
-        sequences.Dataset(catalogue, histories, description).write(folder)
+        Dataset(catalogue, histories, description).write(folder)
         tables.check_sequences(folder, split.shortest)
 
 
 def build(interactions: Path, rows: pl.LazyFrame, prepare: config.Prepare) -> tuple[Catalogue, Histories]:
     """The catalogue and the histories of the liked `rows` of frequent users and items, by the chosen engine."""
     if prepare.engine == "spark":
-        from adrec import spark  # PySpark comes with an extra
+        from adrec.data import spark  # PySpark comes with an extra
 
         return spark.build(interactions, prepare.min_rating, prepare.core)
-    return sequences.build(sequences.liked(rows, prepare.min_rating), prepare.core)
+    return build_histories(keep_positives(rows, prepare.min_rating), prepare.core)
 
 
 def leave_one_out(histories: Histories, prepare: config.Prepare) -> Split:
@@ -96,7 +99,7 @@ SPLITS = {"leave_one_out": leave_one_out, "global_time": global_time}
 
 def _nothing_left(rows: pl.LazyFrame, prepare: config.Prepare) -> str:
     everything, liked = (
-        part.select(pl.len()).collect().item() for part in (rows, sequences.liked(rows, prepare.min_rating))
+        part.select(pl.len()).collect().item() for part in (rows, keep_positives(rows, prepare.min_rating))
     )
     if not liked:
         return (

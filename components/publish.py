@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from adrec import config, sequences
-from adrec.interactions import ITEM, TIMESTAMP, USER, read
-from adrec.output import new_file
+from adrec import config
+from adrec.data.build import keep_positives
+from adrec.data.dataset import Dataset
+from adrec.data.interactions import ITEM, TIMESTAMP, USER, read
+from adrec.files import new_file
 from components import tables
 from features import histories, profile, store
 
@@ -28,10 +30,10 @@ def run(
     `dataset` says what training saw, which is kept beside them for `drift`.
     """
     version = json.loads(versioned.read_text())
-    rows = sequences.liked(read(interactions), prepare.min_rating).select(USER, ITEM, TIMESTAMP)
+    rows = keep_positives(read(interactions), prepare.min_rating).select(USER, ITEM, TIMESTAMP)
     tables.check_features(histories.latest(rows, publish.max_length), publish.max_length)
     store.publish(rows, publish, prepare.min_rating)
-    profile.write(profile_of(sequences.Dataset.read(dataset), publish.max_length))
+    profile.write(profile_of(Dataset.read(dataset), publish.max_length))
     summary = {
         "feature_service": store.SERVICE,
         "users": rows[USER].n_unique(),
@@ -43,7 +45,7 @@ def run(
         unfinished.write_text(json.dumps(summary, indent=2) + "\n")
 
 
-def profile_of(dataset: sequences.Dataset, max_length: int) -> profile.Profile:
+def profile_of(dataset: Dataset, max_length: int) -> profile.Profile:
     """What training sees of the histories, for `drift` to hold against what the service is asked."""
     recent = dataset.histories.last(max_length)
     counts = np.bincount(recent.items, minlength=len(dataset.catalogue) + 1)[1:]

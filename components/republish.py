@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from adrec.interactions import USER
-from adrec.output import new_file
+from adrec.data.interactions import USER
+from adrec.files import new_file
 from features import known, store
 
 

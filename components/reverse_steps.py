@@ -4,17 +4,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from adrec.config import Evaluate, Serve
-from adrec.sequences import Dataset
+from adrec.data.dataset import Dataset
 
 if TYPE_CHECKING:  # torch stays out of the steps that only read what was measured
-    from adrec.model import Network
-    from adrec.ranking import Scorer
+    from adrec.recommenders.base import EmbeddingNetwork, Scorer
 
 CUTOFF = 20  # items whose agreement is measured
 
 
 def measure(
-    network: "Network", scorer: Callable[["Network"], "Scorer"], steps: int, data: Dataset, evaluate: Evaluate
+    network: "EmbeddingNetwork",
+    scorer: Callable[["EmbeddingNetwork"], "Scorer"],
+    steps: int,
+    data: Dataset,
+    evaluate: Evaluate,
 ) -> dict[str, Any]:
     """Metrics at all `steps` and at each fewer of `evaluate.steps`, and how many of the best items stay the same.
 
@@ -25,8 +28,8 @@ def measure(
         data: its test targets are ranked.
         evaluate: the protocol.
     """
-    from adrec.metrics import means, overlap
-    from adrec.ranking import rank_and_recommend
+    from adrec.evaluation.metrics import means, overlap
+    from adrec.evaluation.ranking import rank_and_recommend
 
     questions = data.questions("test")
     found = {}

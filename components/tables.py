@@ -4,8 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from adrec.interactions import USER
-from adrec.sequences import CATALOGUE_FILE, HISTORIES_FILE
+from adrec.data.catalogue import CATALOGUE_FILE
+from adrec.data.histories import HISTORIES_FILE
+from adrec.data.interactions import USER
 from components import expectations, suite
 
 ITEMS, TIMESTAMPS = pl.col("items"), pl.col("timestamps")

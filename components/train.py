@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from adrec import config, stages
-from adrec.checkpoint import Checkpoint
-from adrec.fit import SELECTION_METRIC, Epoch, Learner
-from adrec.parallel import wait
-from adrec.progress import Progress
-from adrec.sequences import Dataset
+from adrec import config
+from adrec.data.dataset import Dataset
+from adrec.training import stages
+from adrec.training.checkpoint import Checkpoint
+from adrec.training.distributed import wait
+from adrec.training.resume import Progress
+from adrec.training.trainer import SELECTION_METRIC, Epoch, Learner
 from components.revision import ROOT, content_hash, files
 
 REQUIRED = "ADREC_REQUIRE_CUDA"

@@ -16,8 +16,8 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from adrec import config
-from adrec.interactions import scan
-from adrec.output import new_folder
+from adrec.data.interactions import scan
+from adrec.files import new_folder
 from components import expectations, page, portrait, suite
 from components.measures import Measures, change, measure, repeated
 from components.previous import previous

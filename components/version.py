@@ -15,7 +15,7 @@ from typing import Any
 import git
 
 from adrec import config
-from adrec.output import new_file
+from adrec.files import new_file
 from components import registry
 
 REMOTE = "storage"  # the name, within the registry, of the remote that has its bytes

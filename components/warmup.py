@@ -7,8 +7,8 @@ from adrec import config
 
 def run(*, dataset: Path, pretrained: Path, model: config.Model, warmup: config.Warmup, warmed: Path) -> None:
     """Write the checkpoint `warmed`, which `finetune` continues."""
-    from adrec.checkpoint import Checkpoint
-    from adrec.stages import embeddings_of, warmup_stage
+    from adrec.training.checkpoint import Checkpoint
+    from adrec.training.stages import embeddings_of, warmup_stage
     from components.train import train
 
     before = Checkpoint.read(pretrained)

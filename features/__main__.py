@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from adrec import interactions, readers
+from adrec.data import interactions, readers
 from features import known, store
 from features.folder import folder
 

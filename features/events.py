@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from adrec.interactions import ITEM, TIMESTAMP, USER
+from adrec.data.interactions import ITEM, TIMESTAMP, USER
 from features.folder import EVENTS_FILE, INTERACTIONS, folder
 
 TABLE = """

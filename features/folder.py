@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from adrec.interactions import ITEM, SCHEMA, TIMESTAMP, USER
+from adrec.data.interactions import ITEM, SCHEMA, TIMESTAMP, USER
 
 FOLDER_VARIABLE = "ADREC_FEATURES_DIR"
 REDIS_VARIABLE = "ADREC_REDIS"

@@ -1,4 +1,4 @@
-"""How interactions become the rows of the store: by the transform that training uses, `adrec.sequences.build`."""
+"""How interactions become the rows of the store: by the transform that training uses, `adrec.data.build`."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from adrec import sequences
 from adrec.config import Publish
-from adrec.interactions import USER
+from adrec.data.build import build_histories
+from adrec.data.catalogue import Catalogue
+from adrec.data.interactions import USER
 from features.folder import EVENT_TIMESTAMP, HISTORY, ITEMS, LENGTH, TIMESTAMPS
 
 
@@ -17,7 +18,7 @@ def latest(interactions: pl.DataFrame, max_length: int) -> pl.DataFrame:
     """One row a user: the last `max_length` interactions, oldest first (`HISTORY`)."""
     if interactions.is_empty():
         return pl.DataFrame(schema=HISTORY)
-    catalogue, histories = sequences.build(interactions)
+    catalogue, histories = build_histories(interactions)
     recent = histories.last(max_length)
     return pl.DataFrame(
         {
@@ -36,7 +37,7 @@ def moments(interactions: pl.DataFrame, max_length: int) -> pl.DataFrame:
     """
     if interactions.is_empty():
         return stamped(pl.DataFrame(schema=HISTORY))
-    catalogue, histories = sequences.build(interactions)
+    catalogue, histories = build_histories(interactions)
     users = np.repeat(np.arange(len(histories)), histories.lengths)
     last_of_moment = np.append((np.diff(histories.timestamps) != 0) | (np.diff(users) != 0), True)
     ends = np.flatnonzero(last_of_moment) + 1
@@ -83,7 +84,7 @@ def hides_something(before: tuple[list[str], list[int]], timestamp: int, setting
     return len(items) == settings.max_length and timestamp == timestamps[0]
 
 
-def _names(catalogue: sequences.Catalogue, numbers: np.ndarray) -> pa.Array:
+def _names(catalogue: Catalogue, numbers: np.ndarray) -> pa.Array:
     return pa.array(catalogue.items, pa.large_string()).take(pa.array(numbers.astype(np.int64) - 1))
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from adrec.interactions import USER
-from adrec.output import new_file
+from adrec.data.interactions import USER
+from adrec.files import new_file
 from features import events
 from features.folder import INTERACTIONS, INTERACTIONS_FILE, folder
 

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-from adrec.interactions import USER
-from adrec.output import new_file
+from adrec.data.interactions import USER
+from adrec.files import new_file
 from features import histories
 from features.folder import EVENT_TIMESTAMP, HISTORIES_FILE, ITEMS, LENGTH, TIMESTAMPS, folder
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from adrec.interactions import USER
+from adrec.data.interactions import USER
 from features import events, histories, known
 from features.folder import ITEMS, LENGTH, TIMESTAMPS
 

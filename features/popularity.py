@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from adrec.interactions import ITEM, TIMESTAMP
-from adrec.output import new_file
+from adrec.data.interactions import ITEM, TIMESTAMP
+from adrec.files import new_file
 from features import online
 from features.folder import EVENT_TIMESTAMP, ITEMS, POPULAR_FILE, folder
 

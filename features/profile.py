@@ -15,7 +15,7 @@ from uuid import uuid4
 import polars as pl
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
-from adrec.output import new_file
+from adrec.files import new_file
 from features.folder import folder
 
 PROFILE_FILE = "profile.json"

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 from filelock import FileLock
 
-from adrec import sequences
 from adrec.config import Publish
-from adrec.interactions import RATING, USER
+from adrec.data.build import keep_positives
+from adrec.data.interactions import RATING, USER
 from features import connection, events, histories, known, offline, online, outage, popularity
 from features.folder import FOLDER_VARIABLE, INTERACTIONS, ITEMS, TIMESTAMPS, folder
 
@@ -222,7 +222,7 @@ def liked(store: Store, interactions: pl.DataFrame) -> pl.DataFrame:
             f"the events have ratings, but the store in {folder()} does not say from which on they count: "
             "run the publish step again, or leave the ratings out"
         )
-    return sequences.liked(interactions, least)
+    return keep_positives(interactions, least)
 
 
 def _writing_tables() -> FileLock:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from adrec import params
+from adrec.config import params
 from components.revision import ROOT
 from components.steps import sentence
 from pipelines import images

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from adrec import params as parameter_file
+from adrec.config import params as parameter_file
 
 
 def parser(module: str, description: str) -> argparse.ArgumentParser:

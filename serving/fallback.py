@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from adrec.recommend import Recommender
-from adrec.sequences import Catalogue
+from adrec.data.catalogue import Catalogue
+from adrec.inference import Recommender
 from features import store
 from features.outage import UnavailableError
 from serving import metrics

@@ -25,7 +25,7 @@ from serving import metrics, schemas
 from serving.startup import MODEL
 
 if TYPE_CHECKING:
-    from adrec.recommend import Recommender as Model
+    from adrec.inference import Recommender as Model
 
 BOUNDS = parse(Serve, json.loads((MODEL / "serve.json").read_text()))
 
@@ -77,7 +77,7 @@ class Recommender:
     def __init__(self) -> None:
         import torch
 
-        from adrec.recommend import Recommender as Model
+        from adrec.inference import Recommender as Model
         from serving.fallback import Fallback
 
         torch.set_num_threads(1)  # a request is too small to share; more of `serve.workers` serve more requests

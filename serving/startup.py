@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from adrec.sequences import Catalogue
+from adrec.data.catalogue import Catalogue
 from features import store
 
 MODEL = Path(__file__).resolve().parents[1] / "model"

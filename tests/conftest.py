@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from adrec import config, demo, interactions, sequences
-from adrec.params import load
+from adrec import config
+from adrec.config.params import load
+from adrec.data import demo, interactions
+from adrec.data.build import build_histories
+from adrec.data.dataset import Dataset
 
 # Tiny tensors gain nothing from a second thread, and two threads that wait for each other on a busy machine cost much.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is loaded, here and in the processes of the tests
@@ -84,7 +87,7 @@ def prepared(sections: dict[str, Any], folder: Path) -> Path:
     ingest = sections["ingest"]
     rows = demo.interactions(ingest.demo_users, ingest.demo_items, ingest.demo_seed)
     interactions.write(rows, publication(folder)["interactions"], {})
-    catalogue, histories = sequences.build(rows, sections["prepare"].core)
+    catalogue, histories = build_histories(rows, sections["prepare"].core)
     about = {
         "data_hash": "0" * 32,
         "data_tag": "interactions-v1",
@@ -97,7 +100,7 @@ def prepared(sections: dict[str, Any], folder: Path) -> Path:
     version = {"data_hash": about["data_hash"], "tag": about["data_tag"]}
     publication(folder)["versioned"].write_text(json.dumps(version))
     folder.mkdir()
-    sequences.Dataset(catalogue, histories, about).write(folder)
+    Dataset(catalogue, histories, about).write(folder)
     return folder
 
 

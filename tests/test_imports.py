@@ -15,9 +15,9 @@ DATA = {"pandas", "polars", "pyarrow"}
     ("module", "heavy"),
     [
         ("adrec.config", {"torch", *DATA, *PLATFORMS}),
-        ("adrec.interactions", {"torch", *PLATFORMS}),
-        ("adrec.sequences", {"torch", *PLATFORMS}),
-        ("adrec.spark", {"torch", *PLATFORMS}),
+        ("adrec.data.interactions", {"torch", *PLATFORMS}),
+        ("adrec.data.build", {"torch", *PLATFORMS}),
+        ("adrec.data.spark", {"torch", *PLATFORMS}),
         ("components.prepare", {"torch", *PLATFORMS}),
         ("features.store", {"torch", *PLATFORMS}),
         ("components.cli", {"torch", *DATA, *PLATFORMS}),

@@ -14,7 +14,8 @@ from google.protobuf import json_format
 from kfp import components
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from adrec import config, params
+from adrec import config
+from adrec.config import params
 from components import steps
 from pipelines import images, training
 from pipelines.compile import compile_to

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from adrec import config, stages
-from adrec.batches import Resident, pack, shuffled
-from adrec.fit import step
-from adrec.padding import PADDINGS
-from adrec.ranking import network_scorer, rank_targets
-from adrec.sequences import Dataset
+from adrec import config
+from adrec.data.dataset import Dataset
+from adrec.evaluation.ranking import network_scorer, rank_targets
+from adrec.nn.batches import Resident, pack, shuffled
+from adrec.nn.padding import PADDINGS
+from adrec.training import stages
+from adrec.training.trainer import step
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA")]
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from adrec import config
-from adrec.model import ADRec
-from adrec.sequences import Dataset
+from adrec.data.dataset import Dataset
+from adrec.recommenders.adrec import ADRec
 from benchmarks.denoising import by_level, indices
 
 

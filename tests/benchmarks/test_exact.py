@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from adrec.diffusion import Diffusion
-from adrec.schedule import truncated_linear
+from adrec.diffusion.noise_schedules import truncated_linear
+from adrec.diffusion.process import Diffusion
 from benchmarks.exact import ExactDenoiser
 from benchmarks.sampling import Answers
 

@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adrec import config, interactions, sequences, stages
-from adrec.geometry import gaussian_control
-from adrec.probe import most_frequent, probe
-from adrec.sequences import Dataset
+from adrec import config
+from adrec.data import interactions
+from adrec.data.build import build_histories, keep_positives
+from adrec.data.dataset import Dataset
+from adrec.evaluation.geometry import gaussian_control
+from adrec.evaluation.linear_probe import most_frequent, probe
+from adrec.training import stages
 from benchmarks.genres import genre_table, read_genres, read_out
 from components import ingest
 
@@ -58,8 +61,8 @@ def test_trained_embeddings_tell_more_of_genres_than_chance_and_more_precisely_t
 def movielens(folder: Path, params: dict[str, config.Section], tmp_path: Path) -> Dataset:
     source = replace(params["ingest"], source=str(folder / "u.data"), format="movielens")
     ingest.run(ingest=source, interactions=tmp_path / "interactions.parquet", rejects=tmp_path / "rejects.csv")
-    liked = sequences.liked(interactions.read(tmp_path / "interactions.parquet"), params["prepare"].min_rating)
-    return Dataset(*sequences.build(liked, params["prepare"].core), {})
+    liked = keep_positives(interactions.read(tmp_path / "interactions.parquet"), params["prepare"].min_rating)
+    return Dataset(*build_histories(liked, params["prepare"].core), {})
 
 
 def embeddings(data: Dataset, params: dict[str, config.Section]) -> np.ndarray:

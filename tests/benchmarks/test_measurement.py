@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from adrec.metrics import means
+from adrec.evaluation.metrics import means
 from benchmarks.measurement import BATCH_SIZE, batch_means
 
 

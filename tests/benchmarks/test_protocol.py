@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from adrec import config
-from adrec.fit import Epoch
-from adrec.sequences import Dataset
+from adrec.data.dataset import Dataset
+from adrec.training.trainer import Epoch
 from benchmarks import protocol
 from benchmarks.datasets import data_hash
 from benchmarks.protocol import Recipe, Trained

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from adrec import config
-from adrec.fit import Epoch
-from adrec.sequences import Dataset
+from adrec.data.dataset import Dataset
+from adrec.training.trainer import Epoch
 from benchmarks import protocol, sampling
 from benchmarks.datasets import data_hash
 from benchmarks.real_diffusion import ADREC, by_title, perform, recipes, write

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adrec import config
-from adrec.sequences import Dataset
+from adrec.data.dataset import Dataset
 from benchmarks import protocol
 from benchmarks.datasets import data_hash
 from benchmarks.sweep import Sweep, command_line

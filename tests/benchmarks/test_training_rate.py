@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from adrec import stages
-from adrec.batches import Resident, pack
-from adrec.sequences import Dataset
+from adrec.data.dataset import Dataset
+from adrec.nn.batches import Resident, pack
+from adrec.training import stages
 from benchmarks import training_rate
 from benchmarks.training_rate import Rates
 from benchmarks.training_speed import learner

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adrec import config, demo, interactions
-from adrec.interactions import ITEM, SCHEMA, TIMESTAMP, USER
+from adrec import config
+from adrec.data import demo, interactions
+from adrec.data.interactions import ITEM, SCHEMA, TIMESTAMP, USER
 from components import cli, compare, validate, version
 from components.compare import Change
 

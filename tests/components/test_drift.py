@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from adrec import config
-from adrec.sequences import Dataset
+from adrec.data.dataset import Dataset
 from components import drift, publish
 from components.drift import Bins
 from features import profile, store

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from adrec import demo
-from adrec.checkpoint import Checkpoint
-from adrec.geometry import gaussian_control
-from adrec.sequences import Dataset
+from adrec.data import demo
+from adrec.data.dataset import Dataset
+from adrec.evaluation.geometry import gaussian_control
+from adrec.training.checkpoint import Checkpoint
 from components import embedding_page, embeddings
 
 

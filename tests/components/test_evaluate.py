@@ -9,9 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from adrec.checkpoint import Checkpoint
-from adrec.recommend import Recommender
-from adrec.sequences import Catalogue, Dataset, Histories
+from adrec.data.catalogue import Catalogue
+from adrec.data.dataset import Dataset
+from adrec.data.histories import Histories
+from adrec.inference import Recommender
+from adrec.training.checkpoint import Checkpoint
 from components import evaluate, evaluation_page
 
 

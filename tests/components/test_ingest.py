@@ -8,7 +8,8 @@ from typing import get_args, get_type_hints
 import polars as pl
 import pytest
 
-from adrec import config, interactions, readers
+from adrec import config
+from adrec.data import interactions, readers
 from components import ingest
 
 

@@ -12,8 +12,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from adrec import config, interactions
-from adrec.sequences import Catalogue, Dataset, Histories
+from adrec import config
+from adrec.data import interactions
+from adrec.data.catalogue import Catalogue
+from adrec.data.dataset import Dataset
+from adrec.data.histories import Histories
 from components import evaluate, finetune, ingest, prepare, pretrain, warmup
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from adrec.checkpoint import Checkpoint
+from adrec.training.checkpoint import Checkpoint
 from components import processes, steps
 
 

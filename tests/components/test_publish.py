@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from adrec import config
-from adrec.interactions import read, write
-from adrec.sequences import Dataset
+from adrec.data.dataset import Dataset
+from adrec.data.interactions import read, write
 from components import publish
 from features import store
 from tests.conftest import publication

@@ -17,8 +17,8 @@ import pytest
 import torch
 import yaml
 
-from adrec.model import SASRec
-from adrec.progress import PROGRESS_FILE
+from adrec.recommenders.sasrec import SASRec
+from adrec.training.resume import PROGRESS_FILE
 from components import cli, train
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ sys.exit(cli.main(sys.argv[2:]))
 # Runs a step whose loss is no number: what a section may ask for makes none.
 DIVERGING = """
 import math, sys
-from adrec.model import SASRec
+from adrec.recommenders.sasrec import SASRec
 from components import cli
 SASRec.losses = lambda self, batch: {"ce": self.item_embedding.weight.sum() * math.nan}
 sys.exit(cli.main(sys.argv[1:]))

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from adrec.checkpoint import Checkpoint
 from adrec.config import Section
-from adrec.sequences import Dataset
+from adrec.data.dataset import Dataset
+from adrec.training.checkpoint import Checkpoint
 from components import evaluate, reverse_steps
 
 

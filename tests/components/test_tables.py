@@ -8,9 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from adrec.interactions import ITEM, read, write
-from adrec.sequences import HISTORIES_FILE
-from adrec.splits import LeaveOneOut
+from adrec.data.histories import HISTORIES_FILE
+from adrec.data.interactions import ITEM, read, write
+from adrec.data.splits import LeaveOneOut
 from components import publish, tables
 from features import histories
 from features.folder import FOLDER_VARIABLE

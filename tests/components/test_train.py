@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from adrec.checkpoint import Checkpoint
-from adrec.fit import Epoch
+from adrec.training.checkpoint import Checkpoint
+from adrec.training.trainer import Epoch
 from components import pretrain, warmup
 from components.train import progress_line
 

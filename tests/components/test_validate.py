@@ -11,7 +11,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from adrec import config, interactions
+from adrec import config
+from adrec.data import interactions
 from components import expectations, suite, validate, version
 from components.previous import previous
 

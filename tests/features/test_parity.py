@@ -8,8 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from adrec import config, readers, sequences
+from adrec import config
 from adrec.config import Publish
+from adrec.data import readers
+from adrec.data.build import build_histories, keep_positives
 from features import store
 from features.folder import EVENT_TIMESTAMP, ITEMS
 
@@ -59,7 +61,7 @@ def live(rows: pl.DataFrame) -> pl.DataFrame:
 
 def everywhere(opened: store.Store, rows: pl.DataFrame, max_length: int) -> None:
     """Hold the histories online and offline against those that training would read of `rows`."""
-    catalogue, histories = sequences.build(rows)
+    catalogue, histories = build_histories(rows)
     training = [catalogue.decode(items) for items in histories.last(max_length)]
     asked = pl.DataFrame({"user_id": histories.users, EVENT_TIMESTAMP: datetime.now(UTC)})
     assert store.histories_as_of(opened, asked)[ITEMS].to_list() == training
@@ -68,7 +70,7 @@ def everywhere(opened: store.Store, rows: pl.DataFrame, max_length: int) -> None
 
 def frequent(liked: pl.DataFrame, core: int) -> pl.DataFrame:
     """The rows of the users and items that have `core` interactions with each other."""
-    catalogue, histories = sequences.build(liked, core)
+    catalogue, histories = build_histories(liked, core)
     users, items = pl.Series(histories.users), pl.Series(catalogue.items)
     rows = liked.select("user_id", "item_id", "timestamp")
     return rows.filter(pl.col("user_id").is_in(users.implode()), pl.col("item_id").is_in(items.implode()))
@@ -80,7 +82,7 @@ def test_histories_are_the_same_online_offline_and_in_training(
 ) -> None:
     section = params["prepare"]
     assert isinstance(section, config.Prepare)
-    liked = sequences.liked(source(name, tmp_path), section.min_rating)
+    liked = keep_positives(source(name, tmp_path), section.min_rating)
     rows = frequent(liked, section.core)
     store.publish(rows, settings)
     opened = store.open_store()

@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from adrec.config import Publish
-from adrec.interactions import write
+from adrec.data.interactions import write
 from features import folder as places
 from features import redis_store, store
 from tests.features.conftest import at_seconds, interactions
@@ -39,7 +39,7 @@ for n in range(each):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from adrec.interactions import read
+from adrec.data.interactions import read
 from features import online, store
 moment, file = int(sys.argv[1]), Path(sys.argv[2])
 online.AT_ONCE = 4

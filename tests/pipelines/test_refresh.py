@@ -14,7 +14,8 @@ import pytest
 import yaml
 from kfp import components
 
-from adrec import config, demo
+from adrec import config
+from adrec.data import demo
 from components.steps import REFRESH
 from features import store
 from pipelines.compile import compile_to

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from adrec import config
-from adrec.params import load
-from adrec.recommend import Recommender
-from adrec.sequences import Catalogue
+from adrec.config.params import load
+from adrec.data.catalogue import Catalogue
+from adrec.inference import Recommender
 from features import store
 from serving.fallback import Fallback, popularity
 

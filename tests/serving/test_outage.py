@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adrec.sequences import Dataset
+from adrec.data.dataset import Dataset
 from components import publish
 from features import folder, store
 from tests.conftest import publication

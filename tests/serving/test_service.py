@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from adrec.checkpoint import ABOUT_FILE
-from adrec.recommend import Recommender, write_model
-from adrec.sequences import Dataset
+from adrec.data.dataset import Dataset
+from adrec.inference import Recommender, write_model
+from adrec.training.checkpoint import ABOUT_FILE
 from components import publish
 from features import profile, store
 from serving.client import Client

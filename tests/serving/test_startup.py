@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from adrec.params import load
-from adrec.sequences import Catalogue
+from adrec.config.params import load
+from adrec.data.catalogue import Catalogue
 from features import connection, online, store
 from serving import startup
 

@@ -1,0 +1,1 @@
+"""Interactions, histories, splits: what every later step reads. No torch."""

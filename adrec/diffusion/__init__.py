@@ -1,0 +1,1 @@
+"""Parts of diffusion models. They know no recommender."""

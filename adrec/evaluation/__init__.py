@@ -1,0 +1,1 @@
+"""How good is a recommender, for whom, and how sure is that?"""

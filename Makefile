@@ -7,7 +7,7 @@ READY := $(VENV)/.installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export BENTOML_HOME ?= $(CURDIR)/artifacts/bentoml
 export ADREC_FEATURES_DIR ?= $(CURDIR)/artifacts/features
-# The steps switch telemetry off themselves (components/quiet.py); these are for the tools started from here.
+# The steps switch telemetry off themselves (components/runtime/telemetry.py); these are for the tools started from here.
 export BENTOML_DO_NOT_TRACK := True
 export DVC_NO_ANALYTICS := 1
 

@@ -19,7 +19,7 @@ from adrec.evaluation.geometry import measures
 from adrec.evaluation.linear_probe import Reading, most_frequent, probe
 from adrec.training.checkpoint import Checkpoint
 from benchmarks import record
-from components.embeddings import tables_of
+from components.evaluate.embeddings import tables_of
 
 # Tables 6 and 5; split and averages of the readings are not stated.
 PUBLISHED = {

@@ -23,7 +23,8 @@ import yaml
 from adrec.config.params import check, read
 from adrec.data import interactions
 from benchmarks import record
-from components import validate, version
+from components.validate import step as validate
+from components.version import step as version
 
 ROWS = 20_000_000
 BLOCK = 1_000_000  # rows
@@ -73,7 +74,7 @@ def release(folder: Path, blocks: int, params: dict[str, Any]) -> None:
 def peak(step: str, folder: Path, *artifacts: str) -> float:
     """Run a step of the command line; GiB of memory that its process held at most."""
     paths = [word for name in artifacts for word in (f"--{name}", str(folder / name))]
-    command = [sys.executable, "-m", "components.cli", step, "--params", str(folder / "params.yaml"), *paths]
+    command = [sys.executable, "-m", "components", step, "--params", str(folder / "params.yaml"), *paths]
     with subprocess.Popen(command) as process:  # noqa: S603 (our own command)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -12,7 +12,7 @@ import fsspec
 
 from adrec import config
 from adrec.config.params import disagreements
-from components.revision import content_hash, files
+from components.runtime.code_revision import content_hash, files
 
 
 class Keys(NamedTuple):

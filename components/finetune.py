@@ -9,7 +9,7 @@ def run(*, dataset: Path, warmed: Path, model: config.Model, finetune: config.Fi
     """Write the checkpoint `finetuned`, the ADRec candidate."""
     from adrec.training.checkpoint import Checkpoint
     from adrec.training.stages import finetune_stage
-    from components.train import train
+    from components.runtime.training_loop import train
 
     before = Checkpoint.read(warmed)
     train(

@@ -1,8 +1,8 @@
 """The steps as Kubeflow components; the only file of the steps that knows Kubeflow.
 
-Each is one function because Kubeflow ships a component's source text: a body stands alone, and `components.steps` does
-what they share. Besides what `run` takes, each takes cache keys, which nothing reads: Kubeflow reuses a result by a
-task's text and its parameters, and sees neither a file's content nor our code.
+Each is one function because Kubeflow ships a component's source text: a body stands alone and calls
+`components.runtime.steps`. Besides what `run` takes, each takes cache keys, which nothing reads: Kubeflow reuses a
+result by a task's text and its parameters, and sees neither a file's content nor our code.
 
 * `code_revision` stands for the code of the steps;
 * `source_key` stands for the content of the source, until `version` has hashed what was read of it;
@@ -36,7 +36,7 @@ def check(
     code_revision: str,
 ) -> NamedTuple("Keys", [("source_key", str), ("reference_key", str)]):  # type: ignore[valid-type]
     """See that all sections go together and that the files that they name are there; gives keys of their content."""
-    from components.steps import call
+    from components.runtime.steps import call
 
     data = {"ingest": ingest, "validate": validate, "version": version, "prepare": prepare, "publish": publish}
     training = {"model": model, "pretrain": pretrain, "warmup": warmup, "finetune": finetune}
@@ -48,7 +48,7 @@ def ingest(
     ingest: dict, source_key: str, code_revision: str, interactions: Output[Dataset], rejects: Output[Artifact]
 ) -> None:
     """Read the source into one Parquet file of interactions; malformed lines are set aside."""
-    from components.steps import call
+    from components.runtime.steps import call
 
     call("ingest", ingest=ingest, interactions=interactions.path, rejects=rejects.path)
 
@@ -66,7 +66,7 @@ def validate(
     """Hold the interactions against what is expected of them; the page is shown whatever comes out."""
     import shutil
 
-    from components.steps import call
+    from components.runtime.steps import call
 
     sections = {"validate": validate, "version": version}
     call("validate", interactions=interactions.path, **sections, validation=validation.path)
@@ -83,7 +83,7 @@ def version(
     versioned: Output[Artifact],
 ) -> str:
     """Keep the interactions as a tagged version in the data registry; gives their hash."""
-    from components.steps import call
+    from components.runtime.steps import call
 
     inputs = {"interactions": interactions.path, "validation": validation.path}
     return call("version", **inputs, version=version, versioned=versioned.path)
@@ -99,7 +99,7 @@ def prepare(
     dataset: Output[Dataset],
 ) -> None:
     """Turn the interactions into a catalogue and histories."""
-    from components.steps import call
+    from components.runtime.steps import call
 
     inputs = {"interactions": interactions.path, "versioned": versioned.path}
     call("prepare", **inputs, prepare=prepare, dataset=dataset.path)
@@ -115,7 +115,7 @@ def pretrain(
     pretrained: Output[Model],
 ) -> None:
     """Stage 1: train the item embeddings."""
-    from components.steps import call
+    from components.runtime.steps import call
 
     call("pretrain", dataset=dataset.path, model=model, pretrain=pretrain, pretrained=pretrained.path)
 
@@ -131,7 +131,7 @@ def warmup(
     warmed: Output[Model],
 ) -> None:
     """Stage 2: train the backbone under frozen item embeddings."""
-    from components.steps import call
+    from components.runtime.steps import call
 
     inputs = {"dataset": dataset.path, "pretrained": pretrained.path}
     call("warmup", **inputs, model=model, warmup=warmup, warmed=warmed.path)
@@ -148,7 +148,7 @@ def finetune(
     finetuned: Output[Model],
 ) -> None:
     """Stage 3: train everything."""
-    from components.steps import call
+    from components.runtime.steps import call
 
     inputs = {"dataset": dataset.path, "warmed": warmed.path}
     call("finetune", **inputs, model=model, finetune=finetune, finetuned=finetuned.path)
@@ -171,7 +171,7 @@ def evaluate(
     import json
     from pathlib import Path
 
-    from components.steps import call
+    from components.runtime.steps import call
 
     inputs = {"dataset": dataset.path, "pretrained": pretrained.path, "finetuned": finetuned.path}
     outputs = {"winner": winner.path, "metrics": metrics.path, "report": report.path}
@@ -184,7 +184,7 @@ def evaluate(
 @op
 def gate(metrics: Input[Metrics], gate: dict, data_hash: str, code_revision: str, verdict: Output[Artifact]) -> int:
     """Accept (1) or reject (0) the winner: a number, because Kubeflow compares by text."""
-    from components.steps import call
+    from components.runtime.steps import call
 
     return int(call("gate", metrics=metrics.path, gate=gate, verdict=verdict.path))
 
@@ -201,7 +201,7 @@ def package(
     packaged: Output[Artifact],
 ) -> str:
     """Build the Bento of an accepted winner; gives its tag."""
-    from components.steps import call
+    from components.runtime.steps import call
 
     inputs = {"winner": winner.path, "metrics": metrics.path, "verdict": verdict.path}
     return call("package", **inputs, package=package, serve=serve, packaged=packaged.path)
@@ -219,7 +219,7 @@ def publish(
     published: Output[Artifact],
 ) -> None:
     """Fill the feature store with what every user liked."""
-    from components.steps import call
+    from components.runtime.steps import call
 
     inputs = {"interactions": interactions.path, "versioned": versioned.path, "dataset": dataset.path}
     call("publish", **inputs, prepare=prepare, publish=publish, published=published.path)
@@ -235,7 +235,7 @@ def append(
     appended: Output[Artifact],
 ) -> None:
     """Append versioned events to the feature store."""
-    from components.steps import call
+    from components.runtime.steps import call
 
     inputs = {"interactions": interactions.path, "versioned": versioned.path}
     call("append", **inputs, prepare=prepare, appended=appended.path)
@@ -244,6 +244,6 @@ def append(
 @op
 def republish(appended: Input[Artifact], data_hash: str, code_revision: str, republished: Output[Artifact]) -> None:
     """Bring the offline tables and the ranking of popular items up to the last event."""
-    from components.steps import call
+    from components.runtime.steps import call
 
     call("republish", appended=appended.path, republished=republished.path)

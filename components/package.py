@@ -15,8 +15,8 @@ from packaging.version import Version
 
 from adrec.config import Package, Serve
 from adrec.files import new_folder
-from components import reverse_steps
-from components.revision import ROOT, code_revision, content_hash, files
+from components.evaluate import reverse_steps
+from components.runtime.code_revision import ROOT, code_revision, content_hash, files
 from features import store
 
 SERVICE = "serving.service:Recommender"

@@ -13,7 +13,7 @@ from adrec.data.histories import Histories
 from adrec.data.interactions import about, scan
 from adrec.data.splits import GlobalTime, LeaveOneOut, Split
 from adrec.files import new_folder
-from components import tables
+from components.expectations import history_checks
 
 
 def run(*, interactions: Path, versioned: Path, prepare: config.Prepare, dataset: Path) -> None:
@@ -41,7 +41,7 @@ def run(*, interactions: Path, versioned: Path, prepare: config.Prepare, dataset
     }
     with new_folder(dataset) as folder:
         Dataset(catalogue, histories, description).write(folder)
-        tables.check_sequences(folder, split.shortest)
+        history_checks.check_sequences(folder, split.shortest)
 
 
 def build(interactions: Path, rows: pl.LazyFrame, prepare: config.Prepare) -> tuple[Catalogue, Histories]:

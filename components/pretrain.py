@@ -8,6 +8,6 @@ from adrec import config
 def run(*, dataset: Path, model: config.Model, pretrain: config.Pretrain, pretrained: Path) -> None:
     """Write the checkpoint `pretrained`, itself a SASRec candidate."""
     from adrec.training.stages import pretrain_stage
-    from components.train import train
+    from components.runtime.training_loop import train
 
     train(pretrain_stage(pretrain), dataset, pretrain.architecture(model), pretrained, weights={}, moments={})

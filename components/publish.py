@@ -10,7 +10,7 @@ from adrec.data.build import keep_positives
 from adrec.data.dataset import Dataset
 from adrec.data.interactions import ITEM, TIMESTAMP, USER, read
 from adrec.files import new_file
-from components import tables
+from components.expectations import history_checks
 from features import histories, profile, store
 
 
@@ -31,7 +31,7 @@ def run(
     """
     version = json.loads(versioned.read_text())
     rows = keep_positives(read(interactions), prepare.min_rating).select(USER, ITEM, TIMESTAMP)
-    tables.check_features(histories.latest(rows, publish.max_length), publish.max_length)
+    history_checks.check_features(histories.latest(rows, publish.max_length), publish.max_length)
     store.publish(rows, publish, prepare.min_rating)
     profile.write(profile_of(Dataset.read(dataset), publish.max_length))
     summary = {

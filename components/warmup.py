@@ -9,7 +9,7 @@ def run(*, dataset: Path, pretrained: Path, model: config.Model, warmup: config.
     """Write the checkpoint `warmed`, which `finetune` continues."""
     from adrec.training.checkpoint import Checkpoint
     from adrec.training.stages import embeddings_of, warmup_stage
-    from components.train import train
+    from components.runtime.training_loop import train
 
     before = Checkpoint.read(pretrained)
     weights = embeddings_of(before.weights)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from adrec.config import params
-from components.revision import ROOT
-from components.steps import sentence
+from components.runtime.code_revision import ROOT
+from components.runtime.steps import sentence
 from pipelines import images
 
 GRAPHS = ("training", "features")

@@ -12,7 +12,7 @@
 import os
 import re
 
-from components.revision import code_revision
+from components.runtime.code_revision import code_revision
 
 # What a secret may hold, each under the name of the environment variable that it becomes; none must be there.
 SECRET_KEYS = (

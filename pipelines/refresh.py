@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from components import check
-from components.steps import REFRESH, sentence
+from components.runtime.steps import REFRESH, sentence
 from pipelines import parameters, run
 from pipelines.journal import Journal
 

@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from components import check
-from components.steps import STEPS, sentence
+from components.runtime.steps import STEPS, sentence
 from pipelines import parameters, summary
 from pipelines.journal import Journal, Lines
 from pipelines.progress import Progress

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from components.steps import sentence
+from components.runtime.steps import sentence
 from pipelines import parameters
 from pipelines.compile import GRAPHS, compile_to, graph
 

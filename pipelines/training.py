@@ -8,11 +8,12 @@ from typing import Any
 import yaml
 from kfp import dsl
 
-from components import ops, revision
+from components import ops
+from components.runtime import code_revision
 from pipelines.places import at_once, on_cpu, on_gpu, on_the_store, validated
 
-PARAMS: dict[str, Any] = yaml.safe_load((revision.ROOT / "params.yaml").read_text(encoding="utf-8"))
-REVISION = revision.code_revision()
+PARAMS: dict[str, Any] = yaml.safe_load((code_revision.ROOT / "params.yaml").read_text(encoding="utf-8"))
+REVISION = code_revision.code_revision()
 
 
 @dsl.pipeline(name="adrec-training", display_name="ADRec training", description="Train, judge, package, publish.")

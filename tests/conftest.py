@@ -127,7 +127,8 @@ def small_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tiny_run(tiny: dict[str, config.Section], tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the steps from pretrain to evaluate make of the tiny world."""
-    from components import evaluate, finetune, pretrain, warmup
+    from components import finetune, pretrain, warmup
+    from components.evaluate import step as evaluate
 
     folder = tmp_path_factory.mktemp("tiny-run")
     common = {"dataset": tiny_dataset, "model": tiny["model"]}

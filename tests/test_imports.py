@@ -20,7 +20,7 @@ DATA = {"pandas", "polars", "pyarrow"}
         ("adrec.data.spark", {"torch", *PLATFORMS}),
         ("components.prepare", {"torch", *PLATFORMS}),
         ("features.store", {"torch", *PLATFORMS}),
-        ("components.cli", {"torch", *DATA, *PLATFORMS}),
+        ("components.__main__", {"torch", *DATA, *PLATFORMS}),
         ("components.ops", {"torch", "adrec", *DATA, *PLATFORMS - {"kfp"}}),
         ("pipelines.training", {"torch", "adrec", "pydantic", *DATA, *PLATFORMS - {"kfp"}}),
         ("pipelines.features", {"torch", "adrec", "pydantic", *DATA, *PLATFORMS - {"kfp"}}),

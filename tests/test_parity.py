@@ -16,7 +16,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from adrec import config
 from adrec.config import params
-from components import steps
+from components.runtime import steps
 from pipelines import images, training
 from pipelines.compile import compile_to
 
@@ -96,14 +96,14 @@ def test_dvc_knows_every_input_and_output(stages: dict[str, Any]) -> None:
         assert set(paths(stage)) == set(steps.artifacts(name))
         assert inputs <= set(stage["deps"])
         assert outputs(stage) <= set(paths(stage).values())
-        assert f"components/{name}.py" in stage["deps"]
+        assert {f"components/{name}.py", f"components/{name}"} & set(stage["deps"])
 
 
 def test_dvc_knows_all_code_that_a_step_imports(stages: dict[str, Any]) -> None:
     imports = grimp.build_graph("adrec", "components", "features", "serving")
     for name, stage in stages.items():
         known = {path.removesuffix(".py").replace("/", ".") for path in stage["deps"]}
-        for module in imports.find_upstream_modules(f"components.{name}"):
+        for module in imports.find_upstream_modules(steps.module(name)):
             assert any(module == path or module.startswith(f"{path}.") for path in known), (name, module)
 
 

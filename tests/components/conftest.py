@@ -7,7 +7,10 @@ import git
 import pytest
 
 from adrec import config
-from components import ingest, validate, version
+from components import ingest
+from components.registry import datasets
+from components.validate import step as validate
+from components.version import step as version
 
 SUMMARY = {"passed": True, "rows": 3, "users": 2, "items": 1, "first": "2024-01-01", "last": "2024-02-01"}
 
@@ -55,7 +58,7 @@ class Room:
     def get(self, tag: str) -> bytes:
         """The bytes of a version."""
         (self.folder / "back").unlink(missing_ok=True)
-        version.get(tag, self.section, self.folder / "back")
+        datasets.get(tag, self.section, self.folder / "back")
         return (self.folder / "back").read_bytes()
 
     def hook(self, script: str, name: str = "pre-receive") -> Path:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from adrec import config
-from components import check, steps
+from components import check
+from components.runtime import steps
 
 
 def source_key(source: str, tiny: dict[str, Any]) -> str:

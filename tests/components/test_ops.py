@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from kfp.dsl.types import type_annotations
 
-from components import ops, steps
+from components import ops
+from components.runtime import steps
 
 OPS = tuple(dict.fromkeys(["check", *steps.STEPS, *steps.REFRESH]))
 AFTER_VERSION = OPS[OPS.index("version") + 1 :]

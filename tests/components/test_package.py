@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from components import package, revision
+from components import package
+from components.runtime import code_revision
 from features import store
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,7 @@ def packaged(inputs: dict[str, Path], home: Path, folder: Path) -> dict:
     """Run the step as DVC does, with its own BentoML store, and read its `bento.json`."""
     arguments = [f"--{name}={path}" for name, path in {**inputs, "packaged": folder}.items()]
     subprocess.run(
-        [sys.executable, "-m", "components.cli", "package", *arguments],
+        [sys.executable, "-m", "components", "package", *arguments],
         cwd=ROOT, env=os.environ | {"BENTOML_HOME": str(home)}, check=True, timeout=120,
     )  # fmt: skip
     return json.loads((folder / "bento.json").read_text())
@@ -64,7 +65,7 @@ def test_an_accepted_model_becomes_a_bento_that_says_where_it_comes_from(
     assert about["reverse_steps"]
     assert told["labels"]["data_hash"] == checkpoint["data_hash"]
     assert told["labels"]["catalogue_hash"] == checkpoint["catalogue_hash"]
-    assert told["labels"]["code_revision"] == revision.code_revision()
+    assert told["labels"]["code_revision"] == code_revision.code_revision()
     assert told["labels"]["feature_service"] == store.SERVICE
     assert float(told["labels"]["NDCG@20"]) == pytest.approx(metrics["models"][metrics["winner"]]["NDCG@20"], abs=1e-6)
     assert_nothing_of_the_machine(bento)

@@ -17,7 +17,8 @@ from adrec.data import interactions
 from adrec.data.catalogue import Catalogue
 from adrec.data.dataset import Dataset
 from adrec.data.histories import Histories
-from components import evaluate, finetune, ingest, prepare, pretrain, warmup
+from components import finetune, ingest, prepare, pretrain, warmup
+from components.evaluate import step as evaluate
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.steps import STEPS
+from components.runtime.steps import STEPS
 from tests.pipelines.conftest import Workplace
 
 Done = subprocess.CompletedProcess[str]

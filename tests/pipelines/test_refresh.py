@@ -16,7 +16,7 @@ from kfp import components
 
 from adrec import config
 from adrec.data import demo
-from components.steps import REFRESH
+from components.runtime.steps import REFRESH
 from features import store
 from pipelines.compile import compile_to
 from tests.pipelines.conftest import Workplace

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from components.steps import STEPS
+from components.runtime.steps import STEPS
 from pipelines import run
 from pipelines.training import training
 from tests.pipelines.conftest import Workplace

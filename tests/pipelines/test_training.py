@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.steps import STEPS, TRAINING
+from components.runtime.steps import STEPS, TRAINING
 
 # The graph is traced, and the environment read, when its module is imported.
 PROGRAM = """

@@ -52,7 +52,7 @@ def packaged(place: Path, winner: Path, metrics: Path, **serve: object) -> Path:
     (place / "params.yaml").write_text(yaml.safe_dump(document))
     paths |= {"packaged": place / "packaged", "params": place / "params.yaml"}
     arguments = [f"--{name}={path}" for name, path in paths.items()]
-    program = [sys.executable, "-m", "components.cli", "package", *arguments]
+    program = [sys.executable, "-m", "components", "package", *arguments]
     subprocess.run(program, cwd=ROOT, env=environment_of(place), check=True, timeout=120)
     shutil.rmtree(place / "bentoml")
     return place / "packaged" / "bento"

@@ -49,7 +49,8 @@ def test_spark_makes_the_same_catalogue_and_histories(tmp_path: Path, min_rating
 )
 def test_what_spark_needs_is_told_in_one_sentence(before: str, java: str, told: str) -> None:
     program = (
-        f"import sys; {before}\nfrom adrec import spark\ntry: spark.open_session()\nexcept ValueError as e: print(e)"
+        f"import sys; {before}\nfrom adrec.data import spark\n"
+        "try: spark.open_session()\nexcept ValueError as e: print(e)"
     )
     environment = {**os.environ, **({"JAVA_HOME": java} if java else {})}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)

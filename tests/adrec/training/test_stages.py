@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from adrec import config
-from adrec.data import demo
-from adrec.data.build import build
+from adrec.data import build, demo
 from adrec.data.catalogue import Catalogue
 from adrec.data.dataset import Dataset
 from adrec.data.histories import Histories

@@ -1,0 +1,1 @@
+"""Great Expectations, for the steps that check data."""

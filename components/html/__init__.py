@@ -1,0 +1,1 @@
+"""One self-contained HTML page from a step's figures and pictures."""

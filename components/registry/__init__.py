@@ -1,0 +1,1 @@
+"""What was kept: versions of data in git and DVC."""

@@ -1,0 +1,1 @@
+"""How a step runs: by name, in several processes, without telemetry."""

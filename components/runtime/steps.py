@@ -1,8 +1,8 @@
 """Which steps there are, what each takes, and how one is called by name.
 
 A step is the function `run` of `components/<step>.py`, or of `components/<step>/step.py`. What it annotates as `Path`
-is an artifact; what it annotates as a section of `params.yaml` is that section. Command line, DVC and Kubeflow all call through here.
-"""
+is an artifact; what it annotates as a section of `params.yaml` is that section. The command line, DVC and Kubeflow call
+the steps through here.
 
 import importlib
 import inspect

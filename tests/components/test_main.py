@@ -76,7 +76,7 @@ def test_an_unknown_version_is_told_in_one_sentence(params_file: Path, tmp_path:
     command = [
         sys.executable,
         "-m",
-        "components.__main__",
+        "components",
         "get",
         "interactions-v9",
         str(tmp_path / "back.parquet"),

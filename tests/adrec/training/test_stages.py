@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from adrec import config
-from adrec.data import build, demo
+from adrec.data import demo
+from adrec.data.build import build_histories
 from adrec.data.catalogue import Catalogue
 from adrec.data.dataset import Dataset
 from adrec.data.histories import Histories
@@ -167,7 +168,7 @@ def test_training_goes_from_popularity_most_of_the_way_to_the_oracle(tiny: dict)
     """A small demo world, all three stages; measured by the mean NDCG@20 on the test targets."""
     num_items, seed = 60, 3
     rows = demo.interactions(400, num_items, seed)
-    catalogue, histories = build(rows, 5)
+    catalogue, histories = build_histories(rows, 5)
     data = Dataset(catalogue, histories, {})
     model = replace(tiny["model"], dimension=32, heads=2, max_length=30, dropout=0.0, embedding_dropout=0.1)
     options = {"epochs": 8, "evaluate_every": 4, "batch_size": 32, "learning_rate": 0.005}

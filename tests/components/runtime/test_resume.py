@@ -20,6 +20,7 @@ import yaml
 from adrec.recommenders.sasrec import SASRec
 from adrec.training.resume import PROGRESS_FILE
 from components import __main__ as cli
+from components.runtime import training_loop
 
 ROOT = Path(__file__).parents[2]
 EPOCHS = 22
@@ -40,7 +41,7 @@ sys.exit(cli.main(sys.argv[2:]))
 DIVERGING = """
 import math, sys
 from adrec.recommenders.sasrec import SASRec
-from components import cli
+from components import __main__ as cli
 SASRec.losses = lambda self, batch: {"ce": self.item_embedding.weight.sum() * math.nan}
 sys.exit(cli.main(sys.argv[1:]))
 """

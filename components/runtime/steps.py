@@ -3,6 +3,7 @@
 A step is the function `run` of `components/<step>.py`, or of `components/<step>/step.py`. What it annotates as `Path`
 is an artifact; what it annotates as a section of `params.yaml` is that section. The command line, DVC and Kubeflow call
 the steps through here.
+"""
 
 import importlib
 import inspect

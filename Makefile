@@ -27,7 +27,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 run: $(READY)  ## run the training pipeline here; SOURCE=file FORMAT=movielens SET="finetune.epochs=5 …"
-	@python -m pipelines.run $(if $(SOURCE),--source "$$SOURCE") $(if $(FORMAT),--format "$$FORMAT") \
+	@python -m pipelines run $(if $(SOURCE),--source "$$SOURCE") $(if $(FORMAT),--format "$$FORMAT") \
 		$(foreach assignment,$(SET),--set '$(assignment)')
 
 serve: $(READY)  ## serve the last accepted model on port 3000
@@ -35,7 +35,7 @@ serve: $(READY)  ## serve the last accepted model on port 3000
 	@bentoml serve "$$(realpath artifacts/bento)" --port 3000
 
 refresh: $(READY)  ## take new events into the feature store; SOURCE=file FORMAT=csv SET="…"
-	@python -m pipelines.refresh $(if $(SOURCE),--source "$$SOURCE") $(if $(FORMAT),--format "$$FORMAT") \
+	@python -m pipelines refresh $(if $(SOURCE),--source "$$SOURCE") $(if $(FORMAT),--format "$$FORMAT") \
 		$(foreach assignment,$(SET),--set '$(assignment)')
 
 report: $(READY)  ## open the report of the last run
@@ -46,7 +46,7 @@ repro: $(READY)  ## run the same steps with DVC
 	@dvc repro
 
 compile: $(READY)  ## compile the pipeline for Kubeflow (artifacts/training.yaml)
-	@python -m pipelines.compile
+	@python -m pipelines compile
 
 test: $(READY)  ## run the tests (under 5 minutes)
 	@python -m pytest -q -n auto --maxprocesses 4 --dist loadfile

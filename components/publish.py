@@ -11,7 +11,7 @@ from adrec.data.dataset import Dataset
 from adrec.data.interactions import ITEM, TIMESTAMP, USER, read
 from adrec.files import new_file
 from components.expectations import history_checks
-from features import histories, profile, store
+from features import histories, monitoring, store
 
 
 def run(
@@ -33,7 +33,7 @@ def run(
     rows = keep_positives(read(interactions), prepare.min_rating).select(USER, ITEM, TIMESTAMP)
     history_checks.check_features(histories.latest(rows, publish.max_length), publish.max_length)
     store.publish(rows, publish, prepare.min_rating)
-    profile.write(profile_of(Dataset.read(dataset), publish.max_length))
+    monitoring.write(profile_of(Dataset.read(dataset), publish.max_length))
     summary = {
         "feature_service": store.SERVICE,
         "users": rows[USER].n_unique(),
@@ -45,12 +45,12 @@ def run(
         unfinished.write_text(json.dumps(summary, indent=2) + "\n")
 
 
-def profile_of(dataset: Dataset, max_length: int) -> profile.Profile:
+def profile_of(dataset: Dataset, max_length: int) -> monitoring.Profile:
     """What training sees of the histories, for `drift` to hold against what the service is asked."""
     recent = dataset.histories.last(max_length)
     counts = np.bincount(recent.items, minlength=len(dataset.catalogue) + 1)[1:]
     lengths, users = np.unique(recent.lengths, return_counts=True)
-    return profile.Profile(
+    return monitoring.Profile(
         data_tag=str(dataset.about["data_tag"]),
         lengths=dict(zip(lengths.tolist(), users.tolist(), strict=True)),
         items=dict(zip(dataset.catalogue.items, counts.tolist(), strict=True)),

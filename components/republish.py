@@ -5,14 +5,14 @@ from pathlib import Path
 
 from adrec.data.interactions import USER
 from adrec.files import new_file
-from features import known, store
+from features import ledger, store
 
 
 def run(*, appended: Path, republished: Path) -> None:
     """Bring the feature store up to its last event and write what it holds to the JSON file `republished`."""
     opened = store.open_store()
     store.refresh(opened)
-    rows = known.interactions()
+    rows = ledger.interactions()
     summary = {
         "feature_service": store.SERVICE,
         "users": rows[USER].n_unique(),

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 def append(user: str, item: str, time: datetime) -> None:
     """Add one interaction to the user's history in the store of this process; see `features.store.append`."""
-    from features import folder, store
+    from features import settings, store
 
-    store.append(_opened(str(folder.folder()), os.environ.get(folder.REDIS_VARIABLE)), user, item, time)
+    store.append(_opened(str(settings.folder()), os.environ.get(settings.REDIS_VARIABLE)), user, item, time)
 
 
 @cache

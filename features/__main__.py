@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 
 from adrec.data import interactions, readers
-from features import known, store
-from features.folder import folder
+from features import ledger, store
+from features.settings import folder
 
 REJECTS = "rejects.csv"  # in the store's folder: the malformed lines of the last file
 
@@ -90,7 +90,7 @@ def history(options: argparse.Namespace) -> str:
 def export(options: argparse.Namespace) -> str:
     """Write what the store knows."""
     store.open_store()
-    rows = known.interactions()
+    rows = ledger.interactions()
     interactions.write(rows, options.file, {})
     return f"{rows.height:,} interactions in {options.file}"
 

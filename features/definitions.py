@@ -1,6 +1,6 @@
 """What the feature store holds: users with their histories, and one ranking of popular items.
 
-`feast -c features apply` and `features/connection.py` both read this file. It needs ADREC_FEATURES_DIR.
+`feast -c features apply` and `features/feast_repo.py` both read this file. It needs ADREC_FEATURES_DIR.
 """
 
 import os

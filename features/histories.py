@@ -11,7 +11,7 @@ from adrec.config import Publish
 from adrec.data.build import build_histories
 from adrec.data.catalogue import Catalogue
 from adrec.data.interactions import USER
-from features.folder import EVENT_TIMESTAMP, HISTORY, ITEMS, LENGTH, TIMESTAMPS
+from features.settings import EVENT_TIMESTAMP, HISTORY, ITEMS, LENGTH, TIMESTAMPS
 
 
 def latest(interactions: pl.DataFrame, max_length: int) -> pl.DataFrame:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from adrec.data.interactions import USER
 from adrec.files import new_file
 from features import histories
-from features.folder import EVENT_TIMESTAMP, HISTORIES_FILE, ITEMS, LENGTH, TIMESTAMPS, folder
+from features.settings import EVENT_TIMESTAMP, HISTORIES_FILE, ITEMS, LENGTH, TIMESTAMPS, folder
 
 if TYPE_CHECKING:
     from feast import FeatureService, FeatureStore

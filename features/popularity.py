@@ -10,8 +10,8 @@ import polars as pl
 
 from adrec.data.interactions import ITEM, TIMESTAMP
 from adrec.files import new_file
-from features import online
-from features.folder import EVENT_TIMESTAMP, ITEMS, POPULAR_FILE, folder
+from features.online import writer
+from features.settings import EVENT_TIMESTAMP, ITEMS, POPULAR_FILE, folder
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -45,7 +45,7 @@ def write(feast: "FeatureStore", interactions: pl.DataFrame, half_life_days: flo
         ITEMS: Value(string_list_val=StringList(val=items)),
         SCORES: Value(double_list_val=DoubleList(val=scores)),
     }
-    online.put(feast, VIEW, [(online.key(RANKING, EVERYBODY), values, newest, None)])
+    writer.put(feast, VIEW, [(writer.key(RANKING, EVERYBODY), values, newest, None)])
 
 
 def read(feast: "FeatureStore") -> list[tuple[str, float]]:

@@ -1,7 +1,7 @@
 """The feature store: publish interactions, append one or many, read histories as they are or as they were.
 
 Item ids are external here, so a model with another catalogue needs no other features. All that the store holds follows
-from the interactions that were published and the events that were appended (`features/known.py`).
+from the interactions that were published and the events that were appended (`features/ledger.py`).
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,9 @@ from filelock import FileLock
 from adrec.config import Publish
 from adrec.data.build import keep_positives
 from adrec.data.interactions import RATING, USER
-from features import connection, events, histories, known, offline, online, outage, popularity
-from features.folder import FOLDER_VARIABLE, INTERACTIONS, ITEMS, TIMESTAMPS, folder
+from features import errors, event_log, feast_repo, histories, ledger, offline, popularity
+from features.online import writer
+from features.settings import FOLDER_VARIABLE, INTERACTIONS, ITEMS, TIMESTAMPS, folder
 
 if TYPE_CHECKING:
     from feast import FeatureService, FeatureStore
@@ -32,7 +33,7 @@ class Store:
     service: "FeatureService"
 
 
-@outage.told()
+@errors.raises_unavailable()
 def open_store(service: str = SERVICE) -> Store:
     """Open the store to read `service` from it.
 
@@ -45,7 +46,7 @@ def open_store(service: str = SERVICE) -> Store:
     place = folder()
     if not place.is_dir():
         raise ValueError(f"there is no feature store in {place}: publish one, or name its folder in {FOLDER_VARIABLE}")
-    feast = connection.connect()
+    feast = feast_repo.connect()
     try:
         return Store(feast, feast.get_feature_service(service))
     except FeatureServiceNotFoundException:
@@ -55,7 +56,7 @@ def open_store(service: str = SERVICE) -> Store:
         ) from None
 
 
-@outage.told()
+@errors.raises_unavailable()
 def publish(interactions: pl.DataFrame, settings: Publish, min_rating: float | None = None) -> None:
     """Make `interactions` what the store knows, in place of what was published before and beside what was appended.
 
@@ -69,33 +70,33 @@ def publish(interactions: pl.DataFrame, settings: Publish, min_rating: float | N
     """
     folder().mkdir(parents=True, exist_ok=True)
     with _writing_tables():
-        feast = connection.connect()
-        feast.apply(connection.definitions(settings, min_rating))
-        former = pl.concat([offline.users(), known.interactions()[USER]]).unique()  # the last one may have been killed
-        online.forget(feast, former.filter(~former.is_in(interactions[USER].implode())).to_list())
-        known.write(interactions)
-        newest_event, rows = events.newest(), known.interactions()
-        online.fill(feast, histories.latest(rows, settings.max_length), newest_event, settings.max_length)
+        feast = feast_repo.connect()
+        feast.apply(feast_repo.definitions(settings, min_rating))
+        former = pl.concat([offline.users(), ledger.interactions()[USER]]).unique()  # the last one may have been killed
+        writer.forget(feast, former.filter(~former.is_in(interactions[USER].implode())).to_list())
+        ledger.write(interactions)
+        newest_event, rows = event_log.newest(), ledger.interactions()
+        writer.fill(feast, histories.latest(rows, settings.max_length), newest_event, settings.max_length)
         _write_tables(feast, rows, newest_event, settings)
 
 
-@outage.told()
+@errors.raises_unavailable()
 def refresh(store: Store) -> None:
     """Bring the offline tables and the ranking of popular items up to the last event; nothing where they are.
 
     An event that was logged by a writer who was killed before he pushed it reaches the online store now.
     """
     with _writing_tables():
-        before, newest_event = offline.newest_event(), events.newest()
+        before, newest_event = offline.newest_event(), event_log.newest()
         if before == newest_event:
             return
-        settings, rows = settings_of(store), known.interactions()
-        changed = rows.join(events.read(before), on=USER, how="semi", maintain_order="left")
-        online.fill(store.feast, histories.latest(changed, settings.max_length), newest_event, settings.max_length)
+        settings, rows = settings_of(store), ledger.interactions()
+        changed = rows.join(event_log.read(before), on=USER, how="semi", maintain_order="left")
+        writer.fill(store.feast, histories.latest(changed, settings.max_length), newest_event, settings.max_length)
         _write_tables(store.feast, rows, newest_event, settings)
 
 
-@outage.told()
+@errors.raises_unavailable()
 def forget(store: Store, user: str) -> int:
     """Erase a user from all that the store keeps, the ranking of popular items too; gives how many interactions went.
 
@@ -108,19 +109,19 @@ def forget(store: Store, user: str) -> int:
     """
     settings = settings_of(store)
     with _writing_tables():
-        of_user = known.interactions()[USER] == user
+        of_user = ledger.interactions()[USER] == user
         if of_user.all():
             raise ValueError(f"the store knows of nobody but {user!r}: remove its folder, {folder()}")
-        with online.writing(store.feast):
-            events.forget(user)
-            known.forget(user)
-            online.erase(store.feast, user)
-        newest_event, rows = events.newest(), known.interactions()
+        with writer.writing(store.feast):
+            event_log.forget(user)
+            ledger.forget(user)
+            writer.erase(store.feast, user)
+        newest_event, rows = event_log.newest(), ledger.interactions()
         _write_tables(store.feast, rows, newest_event, settings)
     return int(of_user.sum())
 
 
-@outage.told()
+@errors.raises_unavailable()
 def history(store: Store, user: str) -> list[str] | None:
     """The external ids of the user's last items, oldest first; None for an unknown user.
 
@@ -136,7 +137,7 @@ def histories_as_of(store: Store, asked: pl.DataFrame) -> pl.DataFrame:
     return offline.as_of(store.feast, store.service, asked)
 
 
-@outage.told()
+@errors.raises_unavailable()
 def append(store: Store, user: str, item: str, time: datetime) -> None:
     """Add one interaction to the user's history; the next reader sees it.
 
@@ -151,21 +152,21 @@ def append(store: Store, user: str, item: str, time: datetime) -> None:
     if time.tzinfo is None:
         raise ValueError(f"the time {time} of an interaction needs a time zone")
     event = pl.DataFrame([(user, item, time)], schema=INTERACTIONS, orient="row")
-    events.check(event)
+    event_log.check(event)
     timestamp = (time - EPOCH) // timedelta(microseconds=1)
     settings = settings_of(store)
-    with online.writing(store.feast):
-        events.add(event)
+    with writer.writing(store.feast):
+        event_log.add(event)
         before = _read(store, user)
         if histories.hides_something(before, timestamp, settings):
-            online.replace(store.feast, histories.latest(known.of([user]), settings.max_length))
+            writer.replace(store.feast, histories.latest(ledger.of([user]), settings.max_length))
             return
         after = histories.insert(*before, item, timestamp, settings.max_length)
         if after != before:
-            online.push(store.feast, user, *after)
+            writer.push(store.feast, user, *after)
 
 
-@outage.told()
+@errors.raises_unavailable()
 def append_all(store: Store, interactions: pl.DataFrame) -> int:
     """Add many interactions, as `append` adds one; gives how many were new.
 
@@ -177,16 +178,16 @@ def append_all(store: Store, interactions: pl.DataFrame) -> int:
     """
     max_length = settings_of(store).max_length
     rows = interactions.select(INTERACTIONS.keys())
-    events.check(rows)
+    event_log.check(rows)
     users = rows[USER].unique().to_list()
-    new = rows.unique().join(known.of(users), on=rows.columns, how="anti").height
-    events.add(rows)
-    newest_event = events.newest()
-    online.fill(store.feast, histories.latest(known.of(users), max_length), newest_event, max_length)
+    new = rows.unique().join(ledger.of(users), on=rows.columns, how="anti").height
+    event_log.add(rows)
+    newest_event = event_log.newest()
+    writer.fill(store.feast, histories.latest(ledger.of(users), max_length), newest_event, max_length)
     return new
 
 
-@outage.told()
+@errors.raises_unavailable()
 def popular(store: Store) -> list[tuple[str, float]]:
     """The items that are popular now with their scores, best first; none where no ranking was published.
 
@@ -202,7 +203,7 @@ def settings_of(store: Store) -> Publish:
     Raises:
         ValueError: nothing was published yet.
     """
-    found = connection.settings(store.feast)
+    found = feast_repo.settings(store.feast)
     if found is None:
         raise ValueError(f"nothing was published in {folder()} yet: run the publish step first")
     return found
@@ -216,7 +217,7 @@ def liked(store: Store, interactions: pl.DataFrame) -> pl.DataFrame:
     """
     if RATING not in interactions.columns:
         return interactions
-    least = connection.min_rating(store.feast)
+    least = feast_repo.min_rating(store.feast)
     if least is None:
         raise ValueError(
             f"the events have ratings, but the store in {folder()} does not say from which on they count: "

@@ -1,6 +1,6 @@
 """Compile a graph to a package that any Kubeflow Pipelines installation accepts.
 
-    python -m pipelines.compile [training | features] [--to PACKAGE.yaml]
+    python -m pipelines compile [training | refresh] [--to PACKAGE.yaml]
 
 prints where the package is and which image its steps run from. The defaults are those of the project's `params.yaml`.
 """
@@ -16,14 +16,14 @@ from typing import Any
 from adrec.config import params
 from components.runtime.code_revision import ROOT
 from components.runtime.steps import sentence
-from pipelines import images
+from pipelines import environment
 
-GRAPHS = ("training", "features")
+GRAPHS = ("training", "refresh")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Compile the graph asked for, `training` by default, to `artifacts/<graph>.yaml` or to the path given."""
-    parser = argparse.ArgumentParser(prog="python -m pipelines.compile", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m pipelines compile", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("graph", nargs="?", choices=GRAPHS, default=GRAPHS[0])
     parser.add_argument("--to", type=Path, metavar="PACKAGE.yaml", help="where the package goes")
     options = parser.parse_args(arguments)
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 1
     print(package)
-    print(f"its steps run from the image {images.image()}")
+    print(f"its steps run from the image {environment.image()}")
     for loss in lost_with_their_pod():
         print(f"note: {loss}")
     return 0
@@ -65,7 +65,7 @@ def lost_with_their_pod() -> Iterator[str]:
         address = getattr(version, key)
         if not re.match(r"[\w+.-]+(://|@)", address):
             yield f"version.{key} = {address!r} is lost with the pod of `version`: name a URL, here or for the run"
-    if not images.features_claim():
+    if not environment.features_claim():
         yield "without ADREC_FEATURES_CLAIM the feature store's folder is lost with the pod of `publish`"
 
 
@@ -76,7 +76,7 @@ def graph(name: str) -> Any:
         ValueError: the parameters or the environment name what cannot be.
     """
     params.load(ROOT / "params.yaml")
-    images.require_no_password()
+    environment.require_no_password()
     return getattr(importlib.import_module(f"pipelines.{name}"), name)
 
 

@@ -1,47 +1,56 @@
-"""The refresh pipeline on this machine, by kfp's local runner: new events go into the feature store.
+"""The refresh pipeline: from a file of new events to fresh features, as one Kubeflow graph.
 
-    python -m pipelines.refresh --source FILE --format FORMAT [--set section.key=value …]
-
-It may be killed and started again at any moment, and run twice on the same file: each event counts once.
+`python -m pipelines compile refresh` makes a package of it, `python -m pipelines refresh` runs it here.
 """
 
-import json
-import sys
-from pathlib import Path
+from typing import Any
 
-from components import check
-from components.runtime.steps import REFRESH, sentence
-from pipelines import parameters, run
-from pipelines.journal import Journal
+from kfp import dsl
 
+from components import ops
+from pipelines.resources import on_cpu, on_the_store, validated
+from pipelines.training import PARAMS, REVISION
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the pipeline and tell what came in; the exit status is 0 unless it failed or was stopped."""
-    options = parameters.parser("pipelines.refresh", __doc__ or "").parse_args(arguments)
-    try:
-        from pipelines.features import ASSIGNMENTS, SECTIONS, features
-
-        options.set = [*ASSIGNMENTS, *options.set]
-        sections = parameters.read(options)
-        check.source(sections["ingest"])
-        run.RUNS.mkdir(parents=True, exist_ok=True)
-    except (ValueError, OSError) as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        return 1
-    values = parameters.plain({name: sections[name] for name in SECTIONS})
-    status, journal = run.conduct(features, values, len(REFRESH))
-    if not status:
-        show(journal)
-    return status
+SECTIONS = ("ingest", "validate", "version", "prepare")
+# How a file of events is unlike one to train on: it may be small, and its versions have a name of their own.
+UNLIKE_TRAINING: dict[str, dict[str, Any]] = {
+    "validate": {"min_rows": 1, "min_users": 1, "min_items": 1},
+    "version": {"name": "events"},
+}
+ASSIGNMENTS = [f"{name}.{key}={value}" for name, keys in UNLIKE_TRAINING.items() for key, value in keys.items()]
+EVENTS: dict[str, Any] = {name: PARAMS[name] | UNLIKE_TRAINING.get(name, {}) for name in SECTIONS}
 
 
-def show(journal: Journal) -> None:
-    """Print what the finished run did."""
-    told = json.loads(Path(journal.steps["republish"].outputs["republished"].path).read_text())
-    print(f"events   {told['new']:,} of {told['events']:,} were new ({told['data_tag']})")
-    print(f"store    {told['users']:,} users, {told['interactions']:,} interactions")
-    print(f"popular  {', '.join(told['popular'])}")
+@dsl.pipeline(name="adrec-features", display_name="ADRec features", description="Take new events in, and publish.")
+def refresh(
+    ingest: dict = EVENTS["ingest"],
+    validate: dict = EVENTS["validate"],
+    version: dict = EVENTS["version"],
+    prepare: dict = EVENTS["prepare"],
+    code_revision: str = REVISION,
+) -> None:
+    """Bring new events into the feature store.
 
+    1. ingest: the source becomes one file of interactions;
+    2. validate: a page about the events; a critical failure ends the run;
+    3. version: what was believed gets a tag;
+    4. append: the events that are new take their place in the histories, which the service reads at once;
+    5. republish: the offline tables and the ranking of popular items follow.
 
-if __name__ == "__main__":
-    sys.exit(main())
+    No step is recalled from a cache: the source may have grown under its name, and the last steps act on the store.
+    Each of them changes nothing where nothing is new.
+    """
+    code = {"code_revision": code_revision}
+    uncached = {"source_key": "", **code}
+    ingest_task = on_cpu(ops.ingest(ingest=ingest, **uncached))
+    raw = ingest_task.set_caching_options(False).outputs["interactions"]
+    validate_task = ops.validate(interactions=raw, validate=validate, version=version, **uncached)
+    checked = validated(validate_task)
+    validate_task.set_caching_options(False)
+    version_task = on_cpu(ops.version(interactions=raw, validation=checked, version=version, **uncached))
+    kept = version_task.set_caching_options(False).outputs
+
+    keys = {"data_hash": kept["Output"], **code}
+    events = {"interactions": raw, "versioned": kept["versioned"]}
+    appended = on_the_store(ops.append(**events, prepare=prepare, **keys)).set_caching_options(False).output
+    on_the_store(ops.republish(appended=appended, **keys)).set_caching_options(False)

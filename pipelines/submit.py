@@ -1,6 +1,6 @@
 """Send a graph to a Kubeflow Pipelines server: one run now, or one whenever a schedule says so.
 
-    python -m pipelines.submit [training | features] --host URL [--set section.key=value …] [--every CRON]
+    python -m pipelines submit [training | refresh] --host URL [--set section.key=value …] [--every CRON]
 
 The parameters are checked here as for a run on this machine. Files that they name are looked for by the run's first
 step.
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     from kfp_server_api import ApiException
     from urllib3.exceptions import HTTPError
 
-    parser = parameters.parser("pipelines.submit", __doc__ or "")
+    parser = parameters.parser("pipelines submit", __doc__ or "")
     parser.add_argument("graph", nargs="?", choices=GRAPHS, default=GRAPHS[0])
     parser.add_argument("--host", required=True, help="where Kubeflow Pipelines is, as in https://kubeflow.example.com")
     parser.add_argument("--every", metavar="CRON", help="run again and again, as in '0 3 * * *'")
@@ -82,8 +82,8 @@ def arguments_of(options: Any) -> dict[str, Any]:
         ValueError: one is not sound, or the source is a file of this machine.
     """
     pipeline = graph(options.graph)
-    if options.graph == "features":
-        from pipelines.features import ASSIGNMENTS
+    if options.graph == "refresh":
+        from pipelines.refresh import ASSIGNMENTS
 
         options.set = [*ASSIGNMENTS, *options.set]
     sections = parameters.read(options)

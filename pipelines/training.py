@@ -1,6 +1,6 @@
 """The training pipeline: from raw interactions to a served recommender, as one Kubeflow graph.
 
-`python -m pipelines.compile` makes a package of it, `python -m pipelines.run` runs it here.
+`python -m pipelines compile` makes a package of it, `python -m pipelines run` runs it here.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from kfp import dsl
 
 from components import ops
 from components.runtime import code_revision
-from pipelines.places import at_once, on_cpu, on_gpu, on_the_store, validated
+from pipelines.resources import at_once, on_cpu, on_gpu, on_the_store, validated
 
 PARAMS: dict[str, Any] = yaml.safe_load((code_revision.ROOT / "params.yaml").read_text(encoding="utf-8"))
 REVISION = code_revision.code_revision()

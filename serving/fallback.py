@@ -11,7 +11,7 @@ from torch import Tensor
 from adrec.data.catalogue import Catalogue
 from adrec.inference import Recommender
 from features import store
-from features.outage import UnavailableError
+from features.errors import UnavailableError
 from serving import metrics
 
 SECONDS = 60.0  # for which a ranking is believed

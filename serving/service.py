@@ -19,8 +19,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse
 
 from adrec.config import Serve, parse
-from features import profile, store
-from features.outage import UnavailableError
+from features import monitoring, store
+from features.errors import UnavailableError
 from serving import metrics, schemas
 from serving.startup import MODEL
 
@@ -84,7 +84,7 @@ class Recommender:
         self.store = store.open_store(bento().info.labels["feature_service"])
         self.fallback = Fallback(Model.load(MODEL, steps=BOUNDS.steps), self.store)
         self.tag = str(bento().tag)
-        self.sample = profile.Sample(BOUNDS.sample, store.settings_of(self.store).max_length)
+        self.sample = monitoring.Sample(BOUNDS.sample, store.settings_of(self.store).max_length)
         self.readers = ThreadPoolExecutor(BOUNDS.max_concurrency, "store")
 
     @bentoml.on_startup

@@ -23,11 +23,11 @@ DATA = {"pandas", "polars", "pyarrow"}
         ("components.__main__", {"torch", *DATA, *PLATFORMS}),
         ("components.ops", {"torch", "adrec", *DATA, *PLATFORMS - {"kfp"}}),
         ("pipelines.training", {"torch", "adrec", "pydantic", *DATA, *PLATFORMS - {"kfp"}}),
-        ("pipelines.features", {"torch", "adrec", "pydantic", *DATA, *PLATFORMS - {"kfp"}}),
+        ("pipelines.refresh", {"torch", "adrec", "pydantic", *DATA, *PLATFORMS - {"kfp"}}),
         ("pipelines.compile", {"torch", *DATA, *PLATFORMS}),
         ("pipelines.submit", {"torch", *DATA, *PLATFORMS}),
-        ("pipelines.refresh", {"torch", "polars", *PLATFORMS - {"kfp"}}),
-        ("pipelines.run", {"torch", "polars", *PLATFORMS - {"kfp"}}),
+        ("pipelines.local.refresh", {"torch", "polars", *PLATFORMS - {"kfp"}}),
+        ("pipelines.local.run", {"torch", "polars", *PLATFORMS - {"kfp"}}),
     ],
 )
 def test_a_module_loads_nothing_heavy(module: str, heavy: set[str]) -> None:

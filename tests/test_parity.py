@@ -17,7 +17,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from adrec import config
 from adrec.config import params
 from components.runtime import steps
-from pipelines import images, training
+from pipelines import environment, training
 from pipelines.compile import compile_to
 
 ROOT = Path(__file__).parents[1]
@@ -194,7 +194,7 @@ def test_each_training_stage_asks_for_a_gpu_and_no_other_step(spec: Any) -> None
 def compiled(folder: Path, **environment: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the package says of the containers and of their pods, compiled in this environment."""
     package = folder / "training.yaml"
-    command = [sys.executable, "-m", "pipelines.compile", "--to", str(package)]
+    command = [sys.executable, "-m", "pipelines", "compile", "--to", str(package)]
     subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=True)
     spec, platform = yaml.safe_load_all(package.read_text())
     pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
@@ -228,10 +228,10 @@ def test_credentials_come_from_a_secret_and_stand_in_no_package(tmp_path: Path) 
         assert secret["secretName"] == "adrec-credentials"
         assert secret["optional"]
         assert {key["envVar"]: key["secretKey"] for key in secret["keyToEnv"]} == {
-            key: key for key in images.SECRET_KEYS
+            key: key for key in environment.SECRET_KEYS
         }
         told = {variable["name"]: variable["value"] for variable in containers[f"exec-{step}"]["container"]["env"]}
-        assert told.items() >= images.GIT_BY_PASSWORD.items()
+        assert told.items() >= environment.GIT_BY_PASSWORD.items()
     for stage in GPU_STAGES:
         assert "secretAsEnv" not in pods[f"exec-{stage}"]
 

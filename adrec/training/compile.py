@@ -2,7 +2,7 @@
 
 `torch.compile` makes fewer kernels of them and, on CUDA, records what is left as CUDA graphs, launched at once. Both
 are made for fixed shapes, so batches come in few of them: the number of their rows is rounded up. On a processor there
-is nothing to launch (`benchmarks/training_speed.py` has what it costs there).
+is nothing to launch (`benchmarks/speed/training.py` has what it costs there).
 """
 
 import os

@@ -18,8 +18,8 @@ import polars as pl
 
 from adrec import config
 from adrec.files import new_folder
-from features import profile
-from features.profile import Profile
+from features import monitoring
+from features.monitoring import Profile
 
 SUMMARY, PAGE = "drift.json", "drift.html"
 BINS = 10
@@ -72,8 +72,8 @@ def run(*, drift: config.Drift, drifted: Path) -> str:
     """
     from components.drift import report
 
-    trained, now = profile.read(), datetime.now(UTC)
-    served, unreadable = profile.served(now - timedelta(days=drift.days))
+    trained, now = monitoring.read(), datetime.now(UTC)
+    served, unreadable = monitoring.served(now - timedelta(days=drift.days))
     if served.height < drift.min_requests:
         raise ValueError(
             f"params: drift.min_requests = {drift.min_requests:,}, but only {served.height:,} histories were sampled in"

@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from adrec import config
-from features import folder as places
+from features import settings as places
 
 ROOT = Path(__file__).parents[2]
 SECOND = 1_000_000  # microseconds

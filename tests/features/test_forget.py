@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from adrec.config import Publish
-from features import events, known, online, store
-from features import folder as places
+from features import event_log, ledger, store
+from features import settings as places
+from features.online import writer
 from tests.features.conftest import at_seconds, interactions
 from tests.features.test_store import second
 
@@ -27,7 +28,7 @@ def test_nothing_of_a_forgotten_user_is_left_and_nothing_of_others_is_lost(folde
     assert store.forget(opened, "ann") == 3
     assert store.history(opened, "ann") is None
     assert store.history(opened, "bob") == ["x", "a", "y"]
-    assert known.interactions()["user_id"].unique().to_list() == ["bob"]
+    assert ledger.interactions()["user_id"].unique().to_list() == ["bob"]
     assert pl.read_parquet(folder / places.HISTORIES_FILE)["user_id"].unique().to_list() == ["bob"]
     assert {item for item, _ in store.popular(opened)} == {"x", "a", "y"}
     for file in folder.iterdir():
@@ -36,11 +37,11 @@ def test_nothing_of_a_forgotten_user_is_left_and_nothing_of_others_is_lost(folde
 
 
 def test_events_after_one_that_was_forgotten_are_still_taken_in(opened: store.Store) -> None:
-    before = events.newest()
+    before = event_log.newest()
     store.forget(opened, "ann")
-    assert events.newest() == before
-    events.add(at_seconds([("bob", "z", 10)]))
-    assert events.read(before)["item_id"].to_list() == ["z"]
+    assert event_log.newest() == before
+    event_log.add(at_seconds([("bob", "z", 10)]))
+    assert event_log.read(before)["item_id"].to_list() == ["z"]
     store.refresh(opened)
     assert store.history(opened, "bob") == ["x", "a", "y", "z"]
 
@@ -55,7 +56,7 @@ def test_forgetting_that_was_killed_is_finished_by_the_same_call(
     folder: Path, opened: store.Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(online, "erase", interrupted)
+        patch.setattr(writer, "erase", interrupted)
         with pytest.raises(KeyboardInterrupt):
             store.forget(opened, "ann")
     store.forget(opened, "ann")

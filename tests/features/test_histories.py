@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features import histories
-from features.folder import EVENT_TIMESTAMP, ITEMS, LENGTH, TIMESTAMPS
+from features.settings import EVENT_TIMESTAMP, ITEMS, LENGTH, TIMESTAMPS
 from tests.features.conftest import SECOND, at_seconds, interactions
 
 events = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz"), st.integers(-3, 6)), unique=True, min_size=1)

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from adrec.config import Publish
-from features import events, known, offline, store
-from features.folder import EVENT_TIMESTAMP, ITEMS, LENGTH, TIMESTAMPS
+from features import event_log, ledger, offline, store
+from features.settings import EVENT_TIMESTAMP, ITEMS, LENGTH, TIMESTAMPS
 from tests.features.conftest import SECOND, at_seconds, interactions
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +77,7 @@ def test_as_of_now_is_what_is_online(folder: Path, settings: Publish) -> None:
     store.publish(at_seconds(world(4, 800)), settings)
     opened = store.open_store()
     store.append_all(opened, at_seconds(world(5, 200)))
-    users = known.interactions()["user_id"].unique(maintain_order=True)
+    users = ledger.interactions()["user_id"].unique(maintain_order=True)
     asked = pl.DataFrame({"user_id": users, EVENT_TIMESTAMP: datetime.now(UTC)})
     answer = store.histories_as_of(opened, asked)
     assert answer[ITEMS].to_list() == [store.history(opened, user) for user in users]
@@ -100,8 +100,8 @@ def test_processes_that_refresh_at_once_leave_a_whole_table(sqlite_folder: Path,
     program = "from features import store; store.refresh(store.open_store())"
     together = [subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) for _ in range(3)]
     assert [process.wait(timeout=200) for process in together] == [0, 0, 0]
-    assert offline.newest_event() == events.newest() > 0
-    rows = known.interactions()
+    assert offline.newest_event() == event_log.newest() > 0
+    rows = ledger.interactions()
     assert pl.read_parquet(sqlite_folder / "histories.parquet").height == rows.unique(("user_id", "timestamp")).height
 
 
@@ -113,7 +113,7 @@ def test_the_offline_tables_are_written_again_only_when_an_event_came(sqlite_fol
     store.refresh(opened)
     assert table.stat().st_mtime_ns == before
     store.append(opened, "ann", "b", at(9))
-    assert (offline.newest_event(), events.newest()) == (0, 1)
+    assert (offline.newest_event(), event_log.newest()) == (0, 1)
     store.refresh(opened)
     assert offline.newest_event() == 1
     assert pl.read_parquet(table).height == 2

@@ -13,7 +13,7 @@ from adrec.config import Publish
 from adrec.data import readers
 from adrec.data.build import build_histories, keep_positives
 from features import store
-from features.folder import EVENT_TIMESTAMP, ITEMS
+from features.settings import EVENT_TIMESTAMP, ITEMS
 
 pytestmark = pytest.mark.data
 

@@ -12,8 +12,9 @@ from feast.infra.registry import proto_registry_utils
 
 import features
 from adrec.config import Publish
-from features import events, online, store
-from features import folder as places
+from features import event_log, store
+from features import settings as places
+from features.online import writer
 from tests.features.conftest import at_seconds, interactions
 
 ROOT = Path(__file__).parents[2]
@@ -150,7 +151,7 @@ def test_an_event_whose_writer_was_killed_before_he_pushed_it_is_online_after_a_
     folder: Path, settings: Publish
 ) -> None:
     store.publish(interactions(ann=["a"], bob=["x"]), settings)
-    events.add(at_seconds([("ann", "logged", 9)]))
+    event_log.add(at_seconds([("ann", "logged", 9)]))
     opened = store.open_store()
     assert store.history(opened, "ann") == ["a"]
     store.refresh(opened)
@@ -182,9 +183,9 @@ def test_a_store_is_never_read_by_the_definitions_of_another(
 def test_a_stale_row_is_left_out_and_one_of_the_same_time_is_taken(folder: Path, settings: Publish) -> None:
     store.publish(interactions(ann=[("a", 5)]), settings)
     opened = store.open_store()
-    online.push(opened.feast, "ann", ["stale"], [4_999_999])
+    writer.push(opened.feast, "ann", ["stale"], [4_999_999])
     assert store.history(opened, "ann") == ["a"]
-    online.push(opened.feast, "ann", ["late", "a"], [1_000_000, 5_000_000])
+    writer.push(opened.feast, "ann", ["late", "a"], [1_000_000, 5_000_000])
     assert store.history(opened, "ann") == ["late", "a"]
 
 
@@ -207,9 +208,9 @@ def test_a_history_at_the_beginning_of_time_is_known(folder: Path, settings: Pub
 def test_feast_materializes_the_same_rows_from_the_offline_table(folder: Path, settings: Publish) -> None:
     store.publish(interactions(ann=["a", "b", "c"], bob=["x"]), settings)
     opened = store.open_store()
-    online.forget(opened.feast, ["ann", "bob"])
+    writer.forget(opened.feast, ["ann", "bob"])
     assert store.history(opened, "ann") is None
-    opened.feast.materialize(datetime(1960, 1, 1, tzinfo=UTC), datetime.now(UTC), feature_views=[online.VIEW])
+    opened.feast.materialize(datetime(1960, 1, 1, tzinfo=UTC), datetime.now(UTC), feature_views=[writer.VIEW])
     assert store.history(opened, "ann") == ["a", "b", "c"]
     assert store.history(opened, "bob") == ["x"]
 
@@ -241,7 +242,7 @@ def test_an_event_that_cannot_have_happened_is_refused(
         ValueError, match=sentence.replace(" has", " .and 1 others like it. has").replace(" is", " .* is")
     ):
         store.append_all(opened, pl.concat([sound, wrong, wrong]))
-    assert events.read().is_empty(), "all of them or none"
+    assert event_log.read().is_empty(), "all of them or none"
     assert store.history(opened, "bob") is None
 
 
@@ -271,7 +272,7 @@ def test_an_online_store_that_was_lost_is_told_in_a_sentence_and_comes_back_by_p
 ) -> None:
     store.publish(interactions(ann=["a"]), settings)
     store.append(store.open_store(), "ann", "b", second(9))
-    (sqlite_folder / "online.db").unlink()
+    (sqlite_folder / "writer.db").unlink()
     opened = store.open_store()
     for act in (lambda: store.history(opened, "ann"), lambda: store.append(opened, "ann", "c", second(10))):
         with pytest.raises(OSError, match=r"^the feature store does not answer: no such table: .* publish again"):
@@ -296,8 +297,8 @@ def test_a_store_without_the_feature_service_is_refused(sqlite_folder: Path) -> 
 def test_the_command_line_of_feast_applies_the_same_repository(sqlite_folder: Path) -> None:
     opened = store.open_store()
     assert opened.service.name == store.SERVICE
-    assert online.VIEW in {view.name for view in opened.feast.list_feature_views()}
-    assert online.PUSH_SOURCE in {source.name for source in opened.feast.list_data_sources()}
+    assert writer.VIEW in {view.name for view in opened.feast.list_feature_views()}
+    assert writer.PUSH_SOURCE in {source.name for source in opened.feast.list_data_sources()}
     assert store.history(opened, "ann") is None
 
 

@@ -16,8 +16,9 @@ import redis
 
 from adrec.config import Publish
 from adrec.data.interactions import write
-from features import folder as places
-from features import redis_store, store
+from features import settings as places
+from features import store
+from features.online import redis as redis_store
 from tests.features.conftest import at_seconds, interactions
 
 ROOT = Path(__file__).parents[2]
@@ -40,11 +41,12 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from adrec.data.interactions import read
-from features import online, store
+from features import store
+from features.online import writer
 moment, file = int(sys.argv[1]), Path(sys.argv[2])
-online.AT_ONCE = 4
+writer.AT_ONCE = 4
 parts = 0
-replace = online.replace
+replace = writer.replace
 def counted(*arguments):
     global parts
     parts += 1
@@ -53,7 +55,7 @@ def counted(*arguments):
     replace(*arguments)
     if parts == -moment:
         os.kill(os.getpid(), signal.SIGKILL)
-online.replace = counted
+writer.replace = counted
 store.append_all(store.open_store(), read(file))
 """
 

@@ -47,7 +47,7 @@ class Workplace:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A run of the pipeline."""
-        return self.command(sys.executable, "-m", "pipelines.run", *arguments)
+        return self.command(sys.executable, "-m", "pipelines", "run", *arguments)
 
     def write_params(self, params: dict[str, Any]) -> None:
         """Replace `params.yaml`."""

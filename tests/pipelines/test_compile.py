@@ -17,7 +17,7 @@ def place(workplace: Callable[[str], Workplace]) -> Workplace:
 
 
 def test_the_package_and_the_image_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert compiling.main(["features", "--to", str(tmp_path / "features.yaml")]) == 0
+    assert compiling.main(["refresh", "--to", str(tmp_path / "features.yaml")]) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[0] == str(tmp_path / "features.yaml")
     assert f"image: {told[1].rpartition(' ')[2]}\n" in (tmp_path / "features.yaml").read_text()
@@ -49,7 +49,7 @@ def test_parameters_that_are_not_sound_are_not_compiled(
     section: str, change: dict[str, Any], told: str, place: Workplace, tiny_params: dict[str, Any]
 ) -> None:
     place.write_params(tiny_params | {section: tiny_params[section] | change})
-    done = place.command(sys.executable, "-m", "pipelines.compile")
+    done = place.command(sys.executable, "-m", "pipelines", "compile")
     assert done.returncode == 1
     assert told in done.stderr
     assert done.stderr.count("\n") == 1

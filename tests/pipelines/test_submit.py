@@ -85,7 +85,7 @@ def test_a_run_is_submitted_with_its_parameters_and_the_graph(
 
 def test_a_schedule_is_made_once(host: str, created: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     source = ["--source", "s3://events/today.csv", "--format", "csv"]
-    arguments = ["features", "--host", host, *source, "--every", "0 * * * *"]
+    arguments = ["refresh", "--host", host, *source, "--every", "0 * * * *"]
     assert submit.main(arguments) == 0
     (recurring,) = created["recurringruns"]
     assert recurring["trigger"]["cron_schedule"]["cron"] == "0 0 * * * *"

@@ -14,7 +14,7 @@ import pytest
 
 from adrec.data.dataset import Dataset
 from components import publish
-from features import folder, store
+from features import settings, store
 from tests.conftest import publication
 from tests.features.conftest import running_redis
 from tests.serving.conftest import environment_of, served
@@ -46,7 +46,7 @@ def running(
 ) -> Iterator[Place]:
     place = tmp_path_factory.mktemp("outage")
     with running_redis(place) as (address, server), pytest.MonkeyPatch.context() as patch:
-        patch.setenv(folder.REDIS_VARIABLE, f"{address},socket_timeout=2")
+        patch.setenv(settings.REDIS_VARIABLE, f"{address},socket_timeout=2")
         patch.setenv(store.FOLDER_VARIABLE, str(place / "features"))
         sections = {name: tiny[name] for name in ("prepare", "publish")}
         publish.run(**publication(tiny_dataset), **sections, published=place / "published.json")

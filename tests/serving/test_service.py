@@ -17,7 +17,7 @@ from adrec.data.dataset import Dataset
 from adrec.inference import Recommender, write_model
 from adrec.training.checkpoint import ABOUT_FILE
 from components import publish
-from features import profile, store
+from features import monitoring, store
 from serving.client import Client
 from tests.conftest import publication
 from tests.serving.conftest import START_SECONDS, environment_of, served
@@ -146,7 +146,7 @@ def test_a_sample_of_what_was_served_is_kept_for_drift(
     history = list(dataset.catalogue.items[:15])
     client.for_items(history)
     client.for_user("nobody")
-    found, _ = profile.served(since)
+    found, _ = monitoring.served(since)
     assert found.sort("time").select("history", "strategy").rows() == [(history[-12:], "sequence"), ([], "popular")]
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from adrec.config.params import load
 from adrec.data.catalogue import Catalogue
-from features import connection, online, store
+from features import feast_repo, store
+from features.online import writer
 from serving import startup
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -37,17 +38,17 @@ def test_the_service_may_start_where_everything_is_as_labelled(model: Path) -> N
 def test_a_store_that_cannot_be_read_is_refused(model: Path) -> None:
     interaction = {"user_id": ["ann"], "item_id": ["a"], "timestamp": [datetime.now(UTC)]}
     store.publish(pl.DataFrame(interaction), load(PARAMS)["publish"])
-    (model / "features" / "online.db").unlink()
+    (model / "features" / "writer.db").unlink()
     with pytest.raises(OSError, match="the feature store does not answer: no such table"):
         startup.check(model, labels())
 
 
 def test_a_store_to_which_nothing_was_published_is_refused(model: Path) -> None:
     (model / "features").mkdir()
-    objects = connection.definitions(load(PARAMS)["publish"], None)
-    for view in (view for view in objects if view.name == online.VIEW):
+    objects = feast_repo.definitions(load(PARAMS)["publish"], None)
+    for view in (view for view in objects if view.name == writer.VIEW):
         view.tags = {}
-    connection.connect().apply(objects)
+    feast_repo.connect().apply(objects)
     with pytest.raises(ValueError, match="nothing was published"):
         startup.check(model, labels())
 

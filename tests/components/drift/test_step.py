@@ -15,7 +15,7 @@ from adrec.data.dataset import Dataset
 from components import publish
 from components.drift import step as drift
 from components.drift.step import Bins
-from features import profile, store
+from features import monitoring, store
 
 
 @pytest.fixture
@@ -31,13 +31,13 @@ def dataset(demo_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path / "features"))
     (tmp_path / "features").mkdir()
     data = Dataset.read(demo_dataset)
-    profile.write(publish.profile_of(data, 50))
+    monitoring.write(publish.profile_of(data, 50))
     return data
 
 
 def serve(histories: list[list[str]], strategy: str = "sequence") -> None:
     """Let the service sample all of these."""
-    sample = profile.Sample(1.0, 50)
+    sample = monitoring.Sample(1.0, 50)
     for history in histories:
         sample.offer(history, strategy)
 
@@ -69,7 +69,7 @@ def test_shorter_histories_are_drift(dataset: Dataset, section: config.Drift, tm
 
 
 def test_other_items_are_drift_and_are_named(dataset: Dataset, section: config.Drift, tmp_path: Path) -> None:
-    counts = profile.read().items
+    counts = monitoring.read().items
     rare = min(counts, key=lambda item: counts[item])
     serve([[rare] * len(history) for history in histories(dataset, 400, 1)])
     assert "the index of item popularity" in drift.run(drift=section, drifted=tmp_path / "drift")
@@ -105,13 +105,13 @@ def test_the_page_shows_every_figure_and_runs_no_name_of_an_item(
 
 
 def test_a_sample_is_kept_without_a_name_and_cut_to_what_is_published(dataset: Dataset) -> None:
-    profile.Sample(1.0, 2).offer(["a", "b", "c"], "sequence")
-    profile.Sample(0.0, 2).offer(["never"], "sequence")
-    found, unreadable = profile.served(datetime(2000, 1, 1, tzinfo=UTC))
+    monitoring.Sample(1.0, 2).offer(["a", "b", "c"], "sequence")
+    monitoring.Sample(0.0, 2).offer(["never"], "sequence")
+    found, unreadable = monitoring.served(datetime(2000, 1, 1, tzinfo=UTC))
     assert not unreadable
     assert found["history"].to_list() == [["b", "c"]]
     assert found.columns == ["time", "history", "strategy"]
-    assert profile.served(datetime.now(UTC))[0].is_empty()
+    assert monitoring.served(datetime.now(UTC))[0].is_empty()
 
 
 @pytest.mark.parametrize(
@@ -134,8 +134,8 @@ def test_files_from_before_the_days_that_count_are_not_even_opened(dataset: Data
     old.write_text("no line at all")
     long_ago = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
     os.utime(old, (long_ago, long_ago))
-    assert profile.served(datetime.now(UTC) - timedelta(days=7))[1] == 0
-    assert profile.served(datetime(2023, 1, 1, tzinfo=UTC))[1] == 1
+    assert monitoring.served(datetime.now(UTC) - timedelta(days=7))[1] == 0
+    assert monitoring.served(datetime(2023, 1, 1, tzinfo=UTC))[1] == 1
 
 
 def test_answers_go_on_where_no_sample_can_be_kept(
@@ -147,10 +147,10 @@ def test_answers_go_on_where_no_sample_can_be_kept(
 
 
 def test_each_process_has_a_file_of_its_own_whatever_its_second_and_its_number(dataset: Dataset) -> None:
-    samples = [profile.Sample(1.0, 50) for _ in range(3)]
+    samples = [monitoring.Sample(1.0, 50) for _ in range(3)]
     for sample in samples:
         sample.offer(["a"], "sequence")
-    assert len(list((store.folder() / profile.SERVED_FOLDER).iterdir())) == 3
+    assert len(list((store.folder() / monitoring.SERVED_FOLDER).iterdir())) == 3
 
 
 def test_the_index_is_what_its_formula_says() -> None:
@@ -165,7 +165,7 @@ def test_what_was_served_before_the_last_days_is_not_counted(
     serve(histories(dataset, 400, 1))
     past = datetime.now(UTC) - timedelta(days=section.days + 1)
     line = {"time": past.isoformat(), "history": ["old"], "strategy": "sequence"}
-    (tmp_path / "features" / profile.SERVED_FOLDER / "old.jsonl").write_text(json.dumps(line) + "\n")
+    (tmp_path / "features" / monitoring.SERVED_FOLDER / "old.jsonl").write_text(json.dumps(line) + "\n")
     drift.run(drift=section, drifted=tmp_path / "drift")
     assert summary(tmp_path / "drift")["requests"] == 400
     drift.run(drift=replace(section, days=section.days + 2), drifted=tmp_path / "longer")
@@ -173,13 +173,13 @@ def test_what_was_served_before_the_last_days_is_not_counted(
 
 
 def test_an_item_that_is_served_no_more_has_moved_as_far_as_one_that_came() -> None:
-    trained = profile.Profile("v1", {3: 1}, {"gone": 60, "more": 20, "most": 20})
+    trained = monitoring.Profile("v1", {3: 1}, {"gone": 60, "more": 20, "most": 20})
     moved = drift.movers(trained, pl.DataFrame({"history": [["more", "most"]]}), 2)
     assert moved[0] == {"item": "gone", "training": 0.6, "served": 0.0}
 
 
 def test_the_most_popular_item_is_the_head_and_the_rarest_the_tail() -> None:
-    trained = profile.Profile("v1", {3: 1}, {f"item {n}": n for n in range(1, 101)})
+    trained = monitoring.Profile("v1", {3: 1}, {f"item {n}": n for n in range(1, 101)})
     for item, place in (("item 100", 0), ("item 1", drift.BINS - 1)):
         found = drift.by_popularity(trained, pl.DataFrame({"history": [[item] * 3]}))
         assert np.flatnonzero(found.served).tolist() == [place]

@@ -14,7 +14,7 @@ from adrec.data.splits import LeaveOneOut
 from components import publish
 from components.expectations import history_checks
 from features import histories
-from features.folder import FOLDER_VARIABLE
+from features.settings import FOLDER_VARIABLE
 from tests.conftest import publication
 
 LENGTH = 12

@@ -1,0 +1,1 @@
+"""What benchmarks share: the protocol, sweeps, kept results."""

@@ -1,0 +1,1 @@
+"""The online stores, and what both of them promise."""

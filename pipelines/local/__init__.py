@@ -1,0 +1,1 @@
+"""The graphs on this machine, by the local runner of kfp."""

@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
     verb = chooser().parse_args(arguments[:1]).verb
     try:
         result = QUESTIONS[verb](arguments[1:]) if verb in QUESTIONS else run(verb, arguments[1:])
-    except steps.TOLD as error:
+    except steps.USER_ERRORS as error:
         print(f"error: {verb}: {steps.sentence(error)}", file=sys.stderr)
         return 1
     if result is not None:
@@ -88,7 +88,7 @@ QUESTIONS: dict[str, Callable[[list[str]], str | None]] = {"list": versions, "ge
 
 
 def _section(given: argparse.Namespace) -> config.Version:
-    telemetry.hush()
+    telemetry.disable()
     return cast(config.Version, load(given.params)["version"])
 
 

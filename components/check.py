@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import fsspec
 
 from adrec import config
-from adrec.config.params import disagreements
+from adrec.config.params import cross_checks
 from components.runtime.code_revision import content_hash, files
 
 
@@ -44,7 +44,7 @@ def run(
         FileNotFoundError: a file is not there.
         ValueError: two sections do not go together, or a file is not what it should be.
     """
-    for sentence in disagreements(model=model, evaluate=evaluate, gate=gate, publish=publish, serve=serve):
+    for sentence in cross_checks(model=model, evaluate=evaluate, gate=gate, publish=publish, serve=serve):
         raise ValueError(f"params: {sentence}")
     references(evaluate)
     return Keys(source_key(ingest), reference_key(evaluate))

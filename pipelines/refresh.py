@@ -8,7 +8,7 @@ from typing import Any
 from kfp import dsl
 
 from components import ops
-from pipelines.resources import on_cpu, on_the_store, validated
+from pipelines.resources import on_cpu, validated, with_feature_store
 from pipelines.training import PARAMS, REVISION
 
 SECTIONS = ("ingest", "validate", "version", "prepare")
@@ -52,5 +52,5 @@ def refresh(
 
     keys = {"data_hash": kept["Output"], **code}
     events = {"interactions": raw, "versioned": kept["versioned"]}
-    appended = on_the_store(ops.append(**events, prepare=prepare, **keys)).set_caching_options(False).output
-    on_the_store(ops.republish(appended=appended, **keys)).set_caching_options(False)
+    appended = with_feature_store(ops.append(**events, prepare=prepare, **keys)).set_caching_options(False).output
+    with_feature_store(ops.republish(appended=appended, **keys)).set_caching_options(False)

@@ -44,7 +44,7 @@ def on_gpu(task: PipelineTask) -> PipelineTask:
     return _on_a_machine(task, "4", "16G").set_accelerator_type(kind).set_accelerator_limit(count)
 
 
-def on_the_store(task: PipelineTask) -> PipelineTask:
+def with_feature_store(task: PipelineTask) -> PipelineTask:
     """An ordinary machine where the feature store is."""
     if claim := environment.features_claim():
         kubernetes.mount_pvc(task, claim, FEATURES)

@@ -10,7 +10,7 @@ from kfp import dsl
 
 from components import ops
 from components.runtime import code_revision
-from pipelines.resources import at_once, on_cpu, on_gpu, on_the_store, validated
+from pipelines.resources import at_once, on_cpu, on_gpu, validated, with_feature_store
 
 PARAMS: dict[str, Any] = yaml.safe_load((code_revision.ROOT / "params.yaml").read_text(encoding="utf-8"))
 REVISION = code_revision.code_revision()
@@ -61,9 +61,9 @@ def training(
     kept = on_cpu(ops.version(interactions=raw, validation=validation, version=version, **fresh)).outputs
 
     keys = {"data_hash": kept["Output"], **code}
-    believed = {"interactions": raw, "versioned": kept["versioned"], "prepare": prepare}
-    data = on_cpu(ops.prepare(**believed, **keys)).output
-    on_the_store(ops.publish(**believed, dataset=data, publish=publish, **keys)).set_caching_options(False)
+    visible_row = {"interactions": raw, "versioned": kept["versioned"], "prepare": prepare}
+    data = on_cpu(ops.prepare(**visible_row, **keys)).output
+    with_feature_store(ops.publish(**visible_row, dataset=data, publish=publish, **keys)).set_caching_options(False)
 
     stages = {"dataset": data, "model": model, **keys}
     pretrained = on_gpu(ops.pretrain(pretrain=pretrain, **stages)).output

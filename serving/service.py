@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 BOUNDS = parse(Serve, json.loads((MODEL / "serve.json").read_text()))
 
 LONGEST = schemas.longest(BOUNDS)
-SHUT = "the feature store cannot be read now: ask again later, or ask with items"
+STORE_UNAVAILABLE = "the feature store cannot be read now: ask again later, or ask with items"
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class Recommender:
 
     @bentoml.on_deployment
     @staticmethod
-    def refuse_a_wrong_place() -> None:
+    def check_before_start() -> None:
         """End the server, before any worker starts, where the model or the feature store is not the Bento's.
 
         BentoML restarts a worker that fails to start for ever; only here an error ends the server.
@@ -88,7 +88,7 @@ class Recommender:
         self.readers = ThreadPoolExecutor(BOUNDS.max_concurrency, "store")
 
     @bentoml.on_startup
-    def tame_the_collector(self) -> None:
+    def freeze_gc(self) -> None:
         """Keep what start-up made out of garbage collection: its pauses are the slowest requests."""
         gc.collect()
         gc.freeze()
@@ -117,8 +117,8 @@ class Recommender:
         except UnavailableError as error:
             metrics.unread.labels("history").inc()
             logger.warning("a request is refused: %s", error)
-            return refusal(503, SHUT)
-        model = await self.apart(self.fallback.model) if self.fallback.due else self.fallback.model()
+            return refusal(503, STORE_UNAVAILABLE)
+        model = await self.in_thread(self.fallback.model) if self.fallback.due else self.fallback.model()
         answer = self.answer(model, request, history)  # in no thread: it would cost more than these few milliseconds
         metrics.answers.labels(answer.strategy).inc()
         return answer
@@ -131,9 +131,9 @@ class Recommender:
         """
         if request.user_id is None:
             return request.items or []
-        return await self.apart(store.history, self.store, request.user_id) or []
+        return await self.in_thread(store.history, self.store, request.user_id) or []
 
-    async def apart(self, read: Callable[..., T], *arguments: Any) -> T:
+    async def in_thread(self, read: Callable[..., T], *arguments: Any) -> T:
         """What `read` returns, in a thread: while the store is slow, all that does not need it goes on."""
         return await asyncio.get_running_loop().run_in_executor(self.readers, read, *arguments)
 

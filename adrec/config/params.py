@@ -34,12 +34,12 @@ def check(document: Mapping[str, Any], where: str) -> dict[str, config.Section]:
         state = "unknown" if key in document else "missing"
         raise ValueError(f"{where}: section {key!r} is {state}; the sections are {', '.join(config.SECTIONS)}")
     sections = {name: config.parse(section, document[name]) for name, section in config.SECTIONS.items()}
-    for sentence in disagreements(**cast(Any, sections)):
+    for sentence in cross_checks(**cast(Any, sections)):
         raise ValueError(f"{where}: {sentence}")
     return sections
 
 
-def disagreements(
+def cross_checks(
     *,
     model: config.Model,
     evaluate: config.Evaluate,

@@ -29,12 +29,12 @@ def build_histories(interactions: pl.DataFrame | pl.LazyFrame, core: int = 1) ->
         core: users and items with fewer interactions are dropped until none is left.
     """
     coded = _coded(interactions.lazy())
-    left_R = kcore.frequent(coded[USER].to_physical().to_numpy(), coded[ITEM].to_physical().to_numpy(), core)
+    left_R = kcore.k_core_mask(coded[USER].to_physical().to_numpy(), coded[ITEM].to_physical().to_numpy(), core)
     if not left_R.all():
         coded = coded.filter(left_R)
     (users, user_numbers), (items, item_numbers) = (_numbered(coded[key]) for key in (USER, ITEM))
     timestamps = coded[TIMESTAMP].to_numpy()
-    order = kcore.in_time(user_numbers, timestamps)
+    order = kcore.argsort_by_user_time(user_numbers, timestamps)
     offsets = np.concatenate([[0], np.cumsum(np.bincount(user_numbers, minlength=len(users)))])
     return Catalogue(items), Histories(users, item_numbers[order] + 1, timestamps[order], offsets)
 
@@ -47,5 +47,5 @@ def _coded(interactions: pl.LazyFrame) -> pl.DataFrame:
 
 def _numbered(ids: pl.Series) -> tuple[tuple[str, ...], np.ndarray]:
     """The ids in the order of their first appearance; and the number, from 0 on, of each row's, int32."""
-    rows, numbers = kcore.by_first_appearance(ids.to_physical().to_numpy())
+    rows, numbers = kcore.factorize(ids.to_physical().to_numpy())
     return tuple(ids.gather(rows).cast(pl.String)), numbers

@@ -35,7 +35,7 @@ class Dataset:
         """What training may see; of some users it may be nothing."""
         return self.histories.first(self.split.trained(self.histories))
 
-    def questions(self, part: splits.Part) -> tuple[Histories, np.ndarray]:
+    def examples(self, part: splits.Part) -> tuple[Histories, np.ndarray]:
         """The histories before, and the item numbers (int32 [Q]) of, the targets of `validation` or `test`."""
         users, before = self.split.asked(self.histories, part)
         return self.histories.only(users, before), self.histories.items[self.histories.offsets[users] + before]

@@ -8,7 +8,7 @@ import numpy as np
 WORD = 63  # bits of a packed key that sorts as a non-negative int64
 
 
-def frequent(users_R: np.ndarray, items_R: np.ndarray, core: int) -> np.ndarray:
+def k_core_mask(users_R: np.ndarray, items_R: np.ndarray, core: int) -> np.ndarray:
     """Which interactions are left, bool [R], when users and items with fewer than `core` go until none is left.
 
     The counts are kept up to date by what each pass drops: only the first pass counts all.
@@ -32,7 +32,7 @@ def frequent(users_R: np.ndarray, items_R: np.ndarray, core: int) -> np.ndarray:
             count -= np.bincount(codes_R[rare_R], minlength=len(count))
 
 
-def by_first_appearance(codes_R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def factorize(codes_R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Number what appears from 0 on in the order of its first appearance.
 
     Returns:
@@ -46,7 +46,7 @@ def by_first_appearance(codes_R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return first[order], numbers[codes_R]
 
 
-def in_time(users_R: np.ndarray, times_R: np.ndarray) -> np.ndarray:
+def argsort_by_user_time(users_R: np.ndarray, times_R: np.ndarray) -> np.ndarray:
     """The order of interactions, int64 [R], by user, then by time; ties keep the order of rows.
 
     One sort of one key: user and time share a word, time in the coarsest unit that tells all times apart.

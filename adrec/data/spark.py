@@ -34,10 +34,10 @@ def build(interactions: Path, min_rating: float, core: int) -> tuple[Catalogue, 
         ValueError: PySpark or Java is missing.
     """
     session = open_session()
-    rows = frequent(liked(session.read.parquet(str(interactions.absolute())), min_rating), core)
+    rows = k_core_mask(liked(session.read.parquet(str(interactions.absolute())), min_rating), core)
     items = rows.groupBy(ITEM).agg({ROW: "min"}).orderBy(f"min({ROW})").toArrow()[ITEM]
     numbers = pa.table({ITEM: items, NUMBER: pa.array(range(1, len(items) + 1), pa.int32())})
-    histories = in_time(rows.join(session.createDataFrame(numbers), ITEM)).toArrow()
+    histories = argsort_by_user_time(rows.join(session.createDataFrame(numbers), ITEM)).toArrow()
     lists = (histories[name].combine_chunks() for name in (NUMBER, TIMESTAMP))
     return Catalogue(tuple(items.to_pylist())), Histories.of_lists(histories[USER].to_pylist(), *lists)
 
@@ -68,7 +68,7 @@ def liked(rows: "DataFrame", min_rating: float) -> "DataFrame":
     return rated.selectExpr(USER, ITEM, f"unix_micros({TIMESTAMP}) as {TIMESTAMP}", f"_metadata.row_index as {ROW}")
 
 
-def frequent(rows: "DataFrame", core: int) -> "DataFrame":
+def k_core_mask(rows: "DataFrame", core: int) -> "DataFrame":
     """Drop users and items with fewer than `core` interactions until none is left.
 
     Each pass is kept on the executors: without that, every pass would do all passes before it again.
@@ -84,7 +84,7 @@ def frequent(rows: "DataFrame", core: int) -> "DataFrame":
     return rows
 
 
-def in_time(rows: "DataFrame") -> "DataFrame":
+def argsort_by_user_time(rows: "DataFrame") -> "DataFrame":
     """One row for each user, in the order of first appearance: events (time, place, item number), oldest first."""
     from pyspark.sql import functions as sql
 

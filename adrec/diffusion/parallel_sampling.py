@@ -31,7 +31,7 @@ Noise = Callable[[Tensor, Tensor], Tensor]  # of clean vectors [B, A, D] and Gau
 
 
 @dataclass(frozen=True)
-class Width:
+class Window:
     """How many steps a window may have.
 
     Attributes:
@@ -52,11 +52,11 @@ class Width:
         return max(self.least, min(self.most, 2 * tries) if done == window else done)
 
 
-ONE_BY_ONE = Width(1, 1)
+ONE_BY_ONE = Window(1, 1)
 
 
 @dataclass(frozen=True)
-class Reverse:
+class ParallelSampler:
     """The steps as one linear map of predictions and noise.
 
     Attributes:
@@ -89,7 +89,9 @@ class Reverse:
             self.decay_SS.to(device),
         )
 
-    def run(self, width: Width, start_BD: Tensor, noise_SD: Tensor, mix: Mix, predict: Predict, noise: Noise) -> Tensor:
+    def run(
+        self, width: Window, start_BD: Tensor, noise_SD: Tensor, mix: Mix, predict: Predict, noise: Noise
+    ) -> Tensor:
         """What ranks at the last step, [B, D], on the way from pure noise.
 
         Args:

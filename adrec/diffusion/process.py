@@ -79,7 +79,7 @@ class Diffusion(nn.Module):
         """T."""
         return len(self.clean_scale_T)
 
-    def diffuse(self, clean: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+    def add_noise(self, clean: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """Draw x_t given x_0: `clean` and `noise` [..., D], step indices `t` [...]."""
         return self.clean_scale_T[t][..., None] * clean + self.noise_scale_T[t][..., None] * noise
 

@@ -53,7 +53,7 @@ def blocks(score: Scorer, histories: Histories, exclude_history: bool) -> Iterat
     for start in range(0, len(by_length), BLOCK):
         users = by_length[start : start + BLOCK]
         scores_BV = score(histories, users)
-        yield users, without(scores_BV, histories, users) if exclude_history else scores_BV
+        yield users, mask_seen(scores_BV, histories, users) if exclude_history else scores_BV
 
 
 def ranks_in(scores_BV: Tensor, targets_B: np.ndarray) -> np.ndarray:
@@ -69,7 +69,7 @@ def best(scores_V: Tensor, k: int) -> Tensor:
     return columns[scores_V[columns].sort(descending=True, stable=True).indices[:k]]
 
 
-def without(scores_BV: Tensor, histories: Histories, users: np.ndarray) -> Tensor:
+def mask_seen(scores_BV: Tensor, histories: Histories, users: np.ndarray) -> Tensor:
     """The scores with each user's own items at -inf."""
     lengths = histories.lengths[users]
     rows = np.repeat(np.arange(len(users)), lengths)

@@ -71,12 +71,12 @@ class Attention(nn.Module):
         Args:
             keys_values: of what attends, laid out in rows; what stands at a last position is not used.
             layout: of the rows.
-            bias_B1CL: added to the logits of up to C candidates for the last position; see `among`.
+            bias_B1CL: added to the logits of up to C candidates for the last position; see `candidate_mask`.
         """
         output = linear(self.output)
         parts = (self.query, self.key, self.value)  # one product is faster than three
         weight_3DD, bias_3D = torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts])
-        before, room = layout.longest + layout.lead - 1, bias_B1CL.shape[2]
+        before, room = layout.longest + layout.num_sink_tokens - 1, bias_B1CL.shape[2]
         keys_BHLE, values_BHLE = (
             F.pad(self._split(layout.histories(part_RWD)[:, :-1]), (0, 0, 0, room)) for part_RWD in keys_values
         )
@@ -113,7 +113,7 @@ class Attention(nn.Module):
         return x_BLD.view(*x_BLD.shape[:2], self.heads, x_BLD.shape[2] // self.heads).transpose(1, 2)
 
 
-def among(bias_B11L: Tensor, candidates: int) -> Tensor:
+def candidate_mask(bias_B11L: Tensor, candidates: int) -> Tensor:
     """The bias of `Padding.over_last` for C candidates that do not see each other, [B, 1, C, L - 1 + C]."""
     own_CC = torch.full((candidates, candidates), -torch.inf, device=bias_B11L.device).fill_diagonal_(0)
     before_B1CL = bias_B11L[..., :-1].expand(-1, -1, candidates, -1)

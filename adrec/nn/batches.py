@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from adrec.data.histories import Histories
-from adrec.nn.packing import CPU, Layout, sent
+from adrec.nn.packing import CPU, Layout, to_device
 
 
 @dataclass(frozen=True)
-class Resident:
+class DeviceHistories:
     """What training sees of all users, on the device that trains: batches are cut out of it there.
 
     Attributes:
@@ -33,7 +33,7 @@ class Resident:
     def of(cls, histories: Histories, max_length: int, device: torch.device = CPU) -> Self:
         """Of each user the most recent `max_length` inputs and, shifted by one, their targets."""
         recent = histories.last(max_length + 1)
-        return cls(torch.from_numpy(recent.items).to(device), sent(recent.offsets[:-1], device), recent.lengths)
+        return cls(torch.from_numpy(recent.items).to(device), to_device(recent.offsets[:-1], device), recent.lengths)
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ class Batch:
     part: Part
 
     @property
-    def shares_M(self) -> Tensor:
+    def inverse_length_M(self) -> Tensor:
         """One over the number of tokens of the token's user; sums to the number of users."""
-        return 1 / self.layout.lengths_B[self.layout.of_M]
+        return 1 / self.layout.lengths_B[self.layout.history_M]
 
     @property
     def user_weight(self) -> float:
@@ -95,11 +95,11 @@ class Batch:
 
 
 def shuffled(
-    histories: Resident,
+    histories: DeviceHistories,
     batch_size: int,
     random: np.random.Generator,
     *,
-    lead: int = 0,
+    num_sink_tokens: int = 0,
     process: int = 0,
     processes: int = 1,
     multiple: int = 1,
@@ -112,14 +112,14 @@ def shuffled(
     longest = int(histories.lengths.max(initial=1)) - 1  # wider rows would be no fuller, but attention wants the square
     users = random.permutation(np.flatnonzero(histories.lengths >= 2))
     for start in range(0, len(users), batch_size):
-        yield pack(histories, users[start : start + batch_size], longest, lead, process, processes, multiple)
+        yield pack(histories, users[start : start + batch_size], longest, num_sink_tokens, process, processes, multiple)
 
 
 def pack(
-    histories: Resident,
+    histories: DeviceHistories,
     users: np.ndarray,
     width: int,
-    lead: int = 0,
+    num_sink_tokens: int = 0,
     process: int = 0,
     processes: int = 1,
     multiple: int = 1,
@@ -131,6 +131,6 @@ def pack(
         before, own, weight = users[:0], users[:1], 0.0
     inputs = histories.lengths - 1
     part = Part(int(inputs[before].sum()), int(inputs[users].sum()), len(users), weight)
-    layout = Layout.of(inputs[own], width, lead, histories.items.device, multiple)
-    source_M = histories.starts_U[sent(own, histories.items.device)][layout.of_M] + layout.within_M
+    layout = Layout.of(inputs[own], width, num_sink_tokens, histories.items.device, multiple)
+    source_M = histories.starts_U[to_device(own, histories.items.device)][layout.history_M] + layout.position_M
     return Batch(layout, histories.items[source_M].long(), histories.items[source_M + 1].long(), part)

@@ -89,13 +89,13 @@ def _add_chunk(
     return (total_C1.log() + largest_C1 - target_C1).sum()
 
 
-def denoising(predicted_MD: Tensor, clean_MD: Tensor, shares_M: Tensor) -> Tensor:
+def denoising(predicted_MD: Tensor, clean_MD: Tensor, inverse_length_M: Tensor) -> Tensor:
     """Squared error between predicted and clean embeddings: mean over a user's tokens, then over users and dimensions.
 
     Args:
         predicted_MD: the network's x_0.
         clean_MD: the embeddings of the targets.
-        shares_M: one over the number of tokens of the token's user.
+        inverse_length_M: one over the number of tokens of the token's user.
     """
     error_M = (predicted_MD - clean_MD).square().mean(dim=-1)
-    return (error_M * shares_M).sum() / shares_M.sum()
+    return (error_M * inverse_length_M).sum() / inverse_length_M.sum()

@@ -33,14 +33,16 @@ class Layout:
 
     lengths_B: Tensor
     starts_B: Tensor
-    spot_M: Tensor
+    slot_M: Tensor
     segments_RW: Tensor
-    of_M: Tensor
-    lead: int
+    history_M: Tensor
+    num_sink_tokens: int
 
     @classmethod
-    def of(cls, lengths: np.ndarray, width: int, lead: int, device: torch.device = CPU, multiple: int = 1) -> Self:
-        """Fill rows of `width` positions, after `lead` padding tokens, with histories of `lengths` >= 1.
+    def of(
+        cls, lengths: np.ndarray, width: int, num_sink_tokens: int, device: torch.device = CPU, multiple: int = 1
+    ) -> Self:
+        """Fill rows of `width` positions, after `num_sink_tokens` padding tokens, with histories of `lengths` >= 1.
 
         There are a `multiple` of rows; the last ones may be empty.
 
@@ -48,33 +50,33 @@ class Layout:
         """
         assert lengths.min(initial=1) >= 1, "an empty history has no place"
         rows, columns, ordinals = place(lengths, width)
-        starts = rows * (lead + width) + lead + columns
-        lengths_B, starts_B, ordinals_B = (sent(values, device) for values in (lengths, starts, ordinals))
+        starts = rows * (num_sink_tokens + width) + num_sink_tokens + columns
+        lengths_B, starts_B, ordinals_B = (to_device(values, device) for values in (lengths, starts, ordinals))
         num_tokens = int(lengths.sum())
-        of_M = torch.repeat_interleave(lengths_B, output_size=num_tokens)
-        spot_M = torch.arange(num_tokens, device=device) + (starts_B - lengths_B.cumsum(0) + lengths_B)[of_M]
+        history_M = torch.repeat_interleave(lengths_B, output_size=num_tokens)
+        slot_M = torch.arange(num_tokens, device=device) + (starts_B - lengths_B.cumsum(0) + lengths_B)[history_M]
         num_rows = -(-(int(rows.max()) + 1) // multiple) * multiple
-        segments_RW = torch.zeros(num_rows, lead + width, dtype=torch.int64, device=device)
-        segments_RW.view(-1)[spot_M] = ordinals_B[of_M]
-        return cls(lengths_B, starts_B, spot_M, segments_RW, of_M, lead)
+        segments_RW = torch.zeros(num_rows, num_sink_tokens + width, dtype=torch.int64, device=device)
+        segments_RW.view(-1)[slot_M] = ordinals_B[history_M]
+        return cls(lengths_B, starts_B, slot_M, segments_RW, history_M, num_sink_tokens)
 
     @classmethod
-    def alone(cls, length: int, lead: int, device: torch.device) -> Self:
+    def alone(cls, length: int, num_sink_tokens: int, device: torch.device) -> Self:
         """What `of` plans for a single history, in a row as wide as it is, where there is nothing to pack."""
-        place_W = torch.arange(lead + length, device=device)
+        place_W = torch.arange(num_sink_tokens + length, device=device)
         return cls(
             lengths_B=torch.tensor([length], device=device),
-            starts_B=torch.tensor([lead], device=device),
-            spot_M=place_W[lead:],
-            segments_RW=(place_W >= lead).long()[None],
-            of_M=torch.zeros(length, dtype=torch.int64, device=device),
-            lead=lead,
+            starts_B=torch.tensor([num_sink_tokens], device=device),
+            slot_M=place_W[num_sink_tokens:],
+            segments_RW=(place_W >= num_sink_tokens).long()[None],
+            history_M=torch.zeros(length, dtype=torch.int64, device=device),
+            num_sink_tokens=num_sink_tokens,
         )
 
     @property
-    def within_M(self) -> Tensor:
+    def position_M(self) -> Tensor:
         """How many tokens of its history come before each token, int64."""
-        return self.spot_M - self.starts_B[self.of_M]
+        return self.slot_M - self.starts_B[self.history_M]
 
     @property
     def ends_B(self) -> Tensor:
@@ -87,9 +89,9 @@ class Layout:
         return int(self.lengths_B.max())
 
     @property
-    def ages_M(self) -> Tensor:
+    def reverse_position_M(self) -> Tensor:
         """How many tokens of its history come after each token, int64."""
-        return self.ends_B[self.of_M] - self.spot_M
+        return self.ends_B[self.history_M] - self.slot_M
 
     def rows(self, values_M: Tensor, background_RW: Tensor | None = None) -> Tensor:
         """Values of tokens [M, ...] in their places [R, W, ...]; elsewhere the background, or 0."""
@@ -97,12 +99,12 @@ class Layout:
             flat = values_M.new_zeros(self.segments_RW.numel(), *values_M.shape[1:])
         else:
             flat = background_RW.flatten(0, 1).clone()
-        flat[self.spot_M] = values_M
+        flat[self.slot_M] = values_M
         return flat.unflatten(0, self.segments_RW.shape)
 
     def tokens(self, x_RW: Tensor) -> Tensor:
         """What stands [M, ...] in the tokens' places of [R, W, ...]."""
-        return x_RW.flatten(0, 1).index_select(0, self.spot_M)  # a GPU sorts in the backward pass of indexing
+        return x_RW.flatten(0, 1).index_select(0, self.slot_M)  # a GPU sorts in the backward pass of indexing
 
     def ends(self, x_RW: Tensor) -> Tensor:
         """What stands [B, ...] at each history's end in [R, W, ...]."""
@@ -120,7 +122,9 @@ class Layout:
         """Of each history's own places in the flattened rows, int64 [B, Z + L]."""
         width = self.segments_RW.shape[1]
         places_BL = self.starts_B[:, None] + torch.arange(self.longest, device=self.starts_B.device)
-        lead_BZ = (self.starts_B // width * width)[:, None] + torch.arange(self.lead, device=self.starts_B.device)
+        lead_BZ = (self.starts_B // width * width)[:, None] + torch.arange(
+            self.num_sink_tokens, device=self.starts_B.device
+        )
         return torch.cat([lead_BZ, places_BL.clamp(max=self.segments_RW.numel() - 1)], dim=1)
 
     def up_to_end(self, x_RW: Tensor) -> Tensor:
@@ -131,7 +135,7 @@ class Layout:
 
     def lengths_at(self) -> Tensor:
         """How many tokens the history of each place has, int64 [R, W]; 0 for padding."""
-        return self.rows(self.lengths_B[self.of_M])
+        return self.rows(self.lengths_B[self.history_M])
 
     def seen_by_last(self) -> Tensor:
         """Which of L places the last token of a history sees, bool [B, L]: those before it, and the final one, its own.
@@ -165,7 +169,7 @@ def place(lengths: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.n
     return np.array(rows, np.int64), np.array(columns, np.int64), np.array(ordinals, np.int64)
 
 
-def sent(values: np.ndarray, device: torch.device) -> Tensor:
+def to_device(values: np.ndarray, device: torch.device) -> Tensor:
     """Integers of the host as int64 on `device`; the host does not wait for a GPU to have them."""
     tensor = torch.from_numpy(values.astype(np.int64))
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

@@ -27,7 +27,7 @@ class Padding(Protocol):
         first_candidate: the first row of the item embedding that training ranks: 1, or 0 where padding is a class too.
     """
 
-    lead: int
+    num_sink_tokens: int
     first_candidate: int
 
     def over_rows(self, layout: Layout) -> Tensor:
@@ -40,7 +40,7 @@ class Padding(Protocol):
 class Masked:
     """Padding is invisible: an answer depends on the history alone."""
 
-    lead = 0
+    num_sink_tokens = 0
     first_candidate = 1
 
     def over_rows(self, layout: Layout) -> Tensor:
@@ -59,7 +59,7 @@ class Sink:
         max_length: how far the released code would pad; no history may be longer.
     """
 
-    lead = 1
+    num_sink_tokens = 1
     first_candidate = 0
 
     def __init__(self, max_length: int) -> None:

@@ -10,7 +10,7 @@ from typing import cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adrec.nn.attention import Attention, KeysValues, Step, among
+from adrec.nn.attention import Attention, KeysValues, Step, candidate_mask
 from adrec.nn.dropout import Dropout
 from adrec.nn.functional import layer_norm, linear
 from adrec.nn.packing import Layout
@@ -82,7 +82,7 @@ class Encoder(nn.Module):
             bias_B11L: that of `Padding.over_last`.
             candidates: C, how many a step transforms.
         """
-        steps, bias_B1CL = [], among(bias_B11L, candidates)
+        steps, bias_B1CL = [], candidate_mask(bias_B11L, candidates)
         for block in self._stack:
             keys_values = block.attention.keys_values(x_RWD)
             steps.append(block.after(keys_values, layout, bias_B1CL))

@@ -14,7 +14,7 @@ from adrec.config import Model as ModelConfig
 from adrec.diffusion.conditioning import CONDITIONINGS
 from adrec.diffusion.denoiser import DENOISERS, OUTPUTS, Denoiser
 from adrec.diffusion.noise_schedules import SCHEDULES
-from adrec.diffusion.parallel_sampling import ONE_BY_ONE, Reverse, Width
+from adrec.diffusion.parallel_sampling import ONE_BY_ONE, ParallelSampler, Window
 from adrec.diffusion.prediction import ESTIMATES, LATENTS
 from adrec.diffusion.process import NOISES, Diffusion
 from adrec.diffusion.timesteps import LEVELS, TimeEmbedding
@@ -54,7 +54,7 @@ class ADRec(EmbeddingNetwork):
 
     def condition(self, items_M: Tensor, layout: Layout, mask_R1WW: Tensor) -> Tensor:
         """What the encoder makes of the history, [R, W, D]."""
-        return self.encoder(self.norm(self.dropout(self.placed(layout.rows(items_M), layout))), mask_R1WW)
+        return self.encoder(self.norm(self.dropout(self.embed(layout.rows(items_M), layout))), mask_R1WW)
 
     def in_steps(self, steps: int) -> Self:
         """Denoise in `steps` of the T steps from now on; raises as `Diffusion.reversal`."""
@@ -89,7 +89,9 @@ class ADRec(EmbeddingNetwork):
         output_MD, noisy_MD, clean_MD = self.denoise(batch, t_M, noise_MD)
         ranked, weight = batch.every(stride)
         table = self.candidates()
-        error = losses.denoising(self.estimate.clean(output_MD, noisy_MD, t_M, *table), clean_MD, batch.shares_M)
+        error = losses.denoising(
+            self.estimate.clean(output_MD, noisy_MD, t_M, *table), clean_MD, batch.inverse_length_M
+        )
         x_NE, items_VE = self.estimate.logits(output_MD[ranked], noisy_MD[ranked], t_M[ranked], *table)
         return {
             "ce": losses.next_item(x_NE, batch.targets_M[ranked] - self.padding.first_candidate, items_VE) * weight,
@@ -97,7 +99,7 @@ class ADRec(EmbeddingNetwork):
         }
 
     def denoise(
-        self, batch: Batch, t_M: Tensor, noise_MD: Tensor, told_M: Tensor | None = None
+        self, batch: Batch, t_M: Tensor, noise_MD: Tensor, reported_t_M: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The denoiser's output for step indices and noise that are given, the noisy vectors and the clean, all [M, D].
 
@@ -106,9 +108,9 @@ class ADRec(EmbeddingNetwork):
         layout, mask_R1WW = batch.layout, self.padding.over_rows(batch.layout)
         clean_RWD = self.clean(layout.rows(batch.targets_M))
         clean_MD = layout.tokens(clean_RWD)
-        noisy_MD = self.diffusion.diffuse(clean_MD, t_M, self.noise(clean_MD, noise_MD))
+        noisy_MD = self.diffusion.add_noise(clean_MD, t_M, self.noise(clean_MD, noise_MD))
         time_TD = self.time_embedding(torch.arange(self.diffusion.steps, device=t_M.device))
-        told_RW = layout.rows(t_M if told_M is None else told_M)
+        told_RW = layout.rows(t_M if reported_t_M is None else reported_t_M)
         mixed_RWD = self.conditioning(
             self.condition(batch.items_M, layout, mask_R1WW),
             layout.rows(noisy_MD, clean_RWD),
@@ -137,7 +139,7 @@ class Sampler:
     def __init__(self, network: ADRec, seed: int = SEED) -> None:
         device = network.item_embedding.weight.device
         self.network, self.steps = network, len(network.reversal)
-        self.reverse = Reverse.of(network.reversal).to(device)
+        self.reverse = ParallelSampler.of(network.reversal).to(device)
         self.table = network.candidates()
         self.noise_SD = draw_noise(self.steps, network.item_embedding.embedding_dim, seed).to(device)
         # The last is that of what is known, and of what would follow the last step.
@@ -150,8 +152,8 @@ class Sampler:
         network = self.network
         assert not network.training
         # The denoiser's input tells which guesses were right; an estimate that reads more would be misled by others.
-        width = ONE_BY_ONE if network.estimate.reads_noisy else Width.of(len(items_BL), self.steps)
-        layout, items_M = network.lay_out(items_BL, lengths_B)
+        width = ONE_BY_ONE if network.estimate.reads_noisy else Window.of(len(items_BL), self.steps)
+        layout, items_M = network.pack_histories(items_BL, lengths_B)
         mask_R1WW, bias_B11L = network.padding.over_rows(layout), network.padding.over_last(layout)
         condition_RWD = network.condition(items_M, layout, mask_R1WW)
         mixed_RWD = network.conditioning(condition_RWD, self._known(items_M, layout), self.known_D, mask_R1WW)

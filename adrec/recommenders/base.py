@@ -52,14 +52,14 @@ class EmbeddingNetwork(nn.Module, ABC):
         """This network, answering by that many reverse steps from now on; one without a reverse process needs none."""
         return self
 
-    def lay_out(self, items_BL: Tensor, lengths_B: Tensor) -> tuple[Layout, Tensor]:
+    def pack_histories(self, items_BL: Tensor, lengths_B: Tensor) -> tuple[Layout, Tensor]:
         """Right-padded histories as a ragged batch: its layout, in rows as wide as the longest, and its items [M]."""
         if len(items_BL) == 1:
             length = int(lengths_B)
-            return Layout.alone(length, self.padding.lead, items_BL.device), items_BL[0, :length]
-        layout = Layout.of(lengths_B.cpu().numpy(), items_BL.shape[1], self.padding.lead, items_BL.device)
+            return Layout.alone(length, self.padding.num_sink_tokens, items_BL.device), items_BL[0, :length]
+        layout = Layout.of(lengths_B.cpu().numpy(), items_BL.shape[1], self.padding.num_sink_tokens, items_BL.device)
         return layout, items_BL[torch.arange(items_BL.shape[1], device=items_BL.device) < lengths_B[:, None]]
 
-    def placed(self, items_RW: Tensor, layout: Layout) -> Tensor:
+    def embed(self, items_RW: Tensor, layout: Layout) -> Tensor:
         """The item embeddings with their positions, [R, W, D]."""
-        return self.positions(self.item_embedding(items_RW), layout.rows(layout.ages_M))
+        return self.positions(self.item_embedding(items_RW), layout.rows(layout.reverse_position_M))

@@ -27,7 +27,7 @@ class SASRec(EmbeddingNetwork):
 
     def forward(self, items_M: Tensor, layout: Layout) -> Tensor:
         """Output vectors [R, W, D], each the prediction of the item that follows."""
-        x_RWD = self.dropout(self.norm(self.placed(layout.rows(items_M), layout)))
+        x_RWD = self.dropout(self.norm(self.embed(layout.rows(items_M), layout)))
         return self.encoder(x_RWD, self.padding.over_rows(layout))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
@@ -43,7 +43,7 @@ class SASRec(EmbeddingNetwork):
     @torch.no_grad()
     def _last(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
         assert not self.training
-        layout, items_M = self.lay_out(items_BL, lengths_B)
+        layout, items_M = self.pack_histories(items_BL, lengths_B)
         return layout.ends(self(items_M, layout))
 
 

@@ -21,7 +21,7 @@ from adrec import config
 from adrec.data.dataset import Dataset
 from adrec.training.checkpoint import flat, nested, on_cpu, read_tensors
 from adrec.training.stages import Stage, load_moments, moments
-from adrec.training.trainer import Epoch, Learner
+from adrec.training.trainer import Epoch, TrainState
 
 PROGRESS_FILE = "progress.safetensors"
 
@@ -40,7 +40,7 @@ class Progress:
 
     @classmethod
     def under(
-        cls, root: Path, stage: Stage, learner: Learner, dataset: Dataset, model: config.Model, code: str
+        cls, root: Path, stage: Stage, learner: TrainState, dataset: Dataset, model: config.Model, code: str
     ) -> Self:
         """The progress, below `root`, of `learner` at the start of `stage`; `code` is a hash of the sources."""
         outcome = {
@@ -56,7 +56,7 @@ class Progress:
         key = fingerprint({**_tensors(learner), **data}, json.dumps([stage.name, outcome]))
         return cls(root / f"{stage.name}-{key[:16]}", key)
 
-    def save(self, learner: Learner) -> None:
+    def save(self, learner: TrainState) -> None:
         """Put `learner` in the place of what was saved before; a kill at any moment leaves the one or the other."""
         tensors = on_cpu(_tensors(learner))
         log = [epoch.as_dict() for epoch in learner.log]
@@ -66,7 +66,7 @@ class Progress:
         save_file(tensors, unfinished, {"about": about, "fingerprint": fingerprint(tensors, about)})
         unfinished.replace(self.folder / PROGRESS_FILE)
 
-    def restore(self, learner: Learner) -> None:
+    def restore(self, learner: TrainState) -> None:
         """Bring `learner` from the start of the stage to where `save` saw it, if it did.
 
         Raises:
@@ -98,7 +98,7 @@ def fingerprint(tensors: dict[str, Tensor], about: str) -> str:
     return digest.hexdigest()
 
 
-def _tensors(learner: Learner) -> dict[str, Tensor]:
+def _tensors(learner: TrainState) -> dict[str, Tensor]:
     """All tensors that `learner` remembers."""
     kinds = {
         "weights": learner.network.state_dict(),

@@ -22,7 +22,7 @@ from adrec.training import distributed
 from adrec.training.compile import compile_blocks, eager, multiple
 from adrec.training.distributed import Place, join
 from adrec.training.gradients import COMBINATIONS, Combine, total
-from adrec.training.trainer import Epoch, Learner, derived_seed, fit, patience_is_over
+from adrec.training.trainer import Epoch, TrainState, derived_seed, fit, patience_is_over
 
 ITEM_EMBEDDING = "item_embedding.weight"
 VALIDATION_CUTOFFS = (5, 10, 20)
@@ -93,7 +93,7 @@ def begin(
     num_items: int,
     weights: dict[str, Tensor],
     optimizer_state: dict[str, dict[str, Tensor]] | None = None,
-) -> Learner:
+) -> TrainState:
     """A learner at the start of `stage`.
 
     Args:
@@ -122,7 +122,7 @@ def begin(
     if model.compile:
         compile_blocks(network)
     precision, rows = PRECISIONS[model.precision], multiple(stage.options.batch_size) if model.compile else 1
-    return Learner(stage.name, network, optimizer, model.seed, device, precision, place, rows)
+    return TrainState(stage.name, network, optimizer, model.seed, device, precision, place, rows)
 
 
 def _check_combination(stage: Stage, model: config.Model, place: Place) -> None:
@@ -136,7 +136,7 @@ def _check_combination(stage: Stage, model: config.Model, place: Place) -> None:
         raise ValueError(f"model.compile = true goes {need}: what is compiled runs backward once")
 
 
-def train(stage: Stage, learner: Learner, dataset: Dataset, model: config.Model) -> Iterator[Epoch]:
+def train(stage: Stage, learner: TrainState, dataset: Dataset, model: config.Model) -> Iterator[Epoch]:
     """Run `stage`, yielding each epoch after it is recorded, until its epochs or its patience are over.
 
     A learner that has epochs in its log goes on after them.
@@ -166,13 +166,13 @@ def train(stage: Stage, learner: Learner, dataset: Dataset, model: config.Model)
             return
 
 
-def validate(learner: Learner, dataset: Dataset, model: config.Model) -> dict[str, float]:
+def validate(learner: TrainState, dataset: Dataset, model: config.Model) -> dict[str, float]:
     """Metrics on the validation targets by the paper's protocol: the whole catalogue, history included.
 
     Of several processes each ranks its share of the targets; all get the same metrics, so none stops alone.
     """
     learner.network.eval()
-    histories, targets = dataset.questions("validation")
+    histories, targets = dataset.examples("validation")
     scorer = network_scorer(learner.network, model.max_length, learner.device)
     ranks = torch.zeros(len(targets), dtype=torch.int64, device=learner.device)
     own = np.arange(learner.place.process, len(targets), learner.place.processes)
@@ -187,7 +187,7 @@ def embeddings_of(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return {ITEM_EMBEDDING: weights[ITEM_EMBEDDING]}
 
 
-def moments(learner: Learner) -> dict[str, dict[str, Tensor]]:
+def moments(learner: TrainState) -> dict[str, dict[str, Tensor]]:
     """Adam's state by parameter name; parameters that never had a gradient have none."""
     state = learner.optimizer.state
     return {name: dict(state[p]) for name, p in learner.network.named_parameters() if p in state}

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from adrec.data.histories import Histories
-from adrec.nn.batches import Batch, Resident, shuffled
+from adrec.nn.batches import Batch, DeviceHistories, shuffled
 from adrec.recommenders.base import EmbeddingNetwork
 from adrec.training.distributed import ALONE, Place, average, share
 from adrec.training.gradients import Combine, total
@@ -55,7 +55,7 @@ class Objective(nn.Module):
 
 
 @dataclass
-class Learner:
+class TrainState:
     """A network in training, and all that its training remembers from one epoch to the next.
 
     Random numbers are no part of it: those of a step follow from `seed`, `name`, epoch and step alone. Its batches have
@@ -94,7 +94,7 @@ class Learner:
 
 
 def fit(
-    learner: Learner,
+    learner: TrainState,
     histories: Histories,
     *,
     epochs: int,
@@ -120,7 +120,7 @@ def fit(
         FloatingPointError: a loss is not finite, or an epoch leaves weights that are not.
     """
     objective = share(Objective(learner.network, learner.precision), learner.place)
-    resident = Resident.of(histories, max_length, learner.device)
+    resident = DeviceHistories.of(histories, max_length, learner.device)
     for number in range(len(learner.log) + 1, epochs + 1):
         for group in learner.optimizer.param_groups:
             group["lr"] = learning_rate * (1 + math.cos(math.pi * (number - 1) / max(COSINE_HORIZON, epochs))) / 2
@@ -133,14 +133,14 @@ def fit(
         yield Epoch(number, _means(learner, steps, number, learning_rate), None)
 
 
-def _batches(learner: Learner, histories: Resident, epoch: int, batch_size: int) -> Iterator[Batch]:
+def _batches(learner: TrainState, histories: DeviceHistories, epoch: int, batch_size: int) -> Iterator[Batch]:
     random = np.random.default_rng(derived_seed(learner.seed, learner.name, epoch))
-    place, lead = learner.place, learner.network.padding.lead
+    place, num_sink_tokens = learner.place, learner.network.padding.num_sink_tokens
     return shuffled(
         histories,
         batch_size,
         random,
-        lead=lead,
+        num_sink_tokens=num_sink_tokens,
         process=place.process,
         processes=place.processes,
         multiple=learner.multiple,
@@ -148,7 +148,7 @@ def _batches(learner: Learner, histories: Resident, epoch: int, batch_size: int)
 
 
 def step(
-    learner: Learner,
+    learner: TrainState,
     objective: nn.Module,
     batch: Batch,
     combine: Combine,
@@ -163,7 +163,7 @@ def step(
     return {name: value.detach() for name, value in losses.items()}
 
 
-def _means(learner: Learner, steps: list[dict[str, Tensor]], epoch: int, learning_rate: float) -> dict[str, float]:
+def _means(learner: TrainState, steps: list[dict[str, Tensor]], epoch: int, learning_rate: float) -> dict[str, float]:
     """The mean of each loss over the epoch's steps, once all is known to be finite."""
     names = list(steps[0])
     losses = average(torch.stack([torch.stack(list(step.values())) for step in steps]), learner.place).cpu()
@@ -176,7 +176,7 @@ def _means(learner: Learner, steps: list[dict[str, Tensor]], epoch: int, learnin
 
 
 def _divergence(
-    learner: Learner, what: str, value: str, epoch: int, step: int, learning_rate: float
+    learner: TrainState, what: str, value: str, epoch: int, step: int, learning_rate: float
 ) -> FloatingPointError:
     return FloatingPointError(
         f"{what} of {learner.name} is {value} at epoch {epoch}, step {step}; "

@@ -15,7 +15,7 @@ from adrec.data.dataset import Dataset
 from adrec.evaluation.metrics import means, overlap
 from adrec.evaluation.ranking import network_scorer, rank_and_recommend
 from adrec.nn import losses
-from adrec.nn.batches import Resident, shuffled
+from adrec.nn.batches import DeviceHistories, shuffled
 from adrec.recommenders.adrec import ADRec
 from adrec.recommenders.base import EmbeddingNetwork
 
@@ -38,7 +38,7 @@ def measure(network: EmbeddingNetwork, data: Dataset, model: config.Model, devic
         FloatingPointError: a score is not finite.
     """
     scorer = network_scorer(network, model.max_length, device)
-    ranks, top = rank_and_recommend(scorer, *data.questions("test"), exclude_history=False, k=TOP)
+    ranks, top = rank_and_recommend(scorer, *data.examples("test"), exclude_history=False, k=TOP)
     figures: dict[str, Any] = {"metrics": means(ranks, CUTOFFS), "batch_means": batch_means(ranks, CUTOFFS)}
     if isinstance(network, ADRec):
         fewer = [steps for steps in FEWER_STEPS if steps < model.diffusion_steps]
@@ -61,7 +61,7 @@ def in_steps(
 ) -> dict[str, float]:
     """HR and NDCG in `steps` reverse steps, and the share of the best items in all steps that are named again."""
     all_steps, scorer = len(network.reversal), network_scorer(network.in_steps(steps), model.max_length, device)
-    ranks, top_UK = rank_and_recommend(scorer, *data.questions("test"), exclude_history=False, k=TOP)
+    ranks, top_UK = rank_and_recommend(scorer, *data.examples("test"), exclude_history=False, k=TOP)
     network.in_steps(all_steps)
     return {**means(ranks, [TOP]), "overlap": float(overlap(everything_UK, top_UK).mean())}
 
@@ -76,10 +76,10 @@ def denoising(network: ADRec, data: Dataset, model: config.Model, device: torch.
     random = np.random.default_rng(model.seed)
     weight, network.denoising_weight = network.denoising_weight, 1.0
     totals: dict[str, float] = {"mse": 0.0, "mse_of_zero": 0.0}
-    resident = Resident.of(data.histories, model.max_length, device)
-    for batch in shuffled(resident, BATCH_SIZE, random, lead=network.padding.lead):
+    resident = DeviceHistories.of(data.histories, model.max_length, device)
+    for batch in shuffled(resident, BATCH_SIZE, random, num_sink_tokens=network.padding.num_sink_tokens):
         clean_MD = network.clean(batch.targets_M)
-        zero = losses.denoising(torch.zeros_like(clean_MD), clean_MD, batch.shares_M)
+        zero = losses.denoising(torch.zeros_like(clean_MD), clean_MD, batch.inverse_length_M)
         users = len(batch.layout.lengths_B)
         totals["mse"] += users * float(network.losses(batch)["mse"])
         totals["mse_of_zero"] += users * float(zero)

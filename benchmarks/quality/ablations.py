@@ -46,7 +46,7 @@ def recipes(params: Mapping[str, Any]) -> dict[str, Recipe]:
     base = protocol.released(BASE, params)
     return {
         "ADRec": base,
-        **without(base),
+        **mask_seen(base),
         **read_otherwise(base, params),
         **exchanged(base),
         **{
@@ -64,7 +64,7 @@ def recipes(params: Mapping[str, Any]) -> dict[str, Recipe]:
     }
 
 
-def without(base: Recipe) -> dict[str, Recipe]:
+def mask_seen(base: Recipe) -> dict[str, Recipe]:
     """The paper's own five (its Table 4)."""
     return {
         "without warm-up": replace(base, name="without-warmup", warmup=None),

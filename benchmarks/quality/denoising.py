@@ -11,7 +11,7 @@ from torch import Tensor
 
 from adrec.data.dataset import Dataset
 from adrec.evaluation.metrics import rank
-from adrec.nn.batches import Batch, Resident, shuffled
+from adrec.nn.batches import Batch, DeviceHistories, shuffled
 from adrec.recommenders.adrec import ADRec
 
 BATCH_SIZE = 512
@@ -34,9 +34,9 @@ def by_level(network: ADRec, data: Dataset, max_length: int, seed: int) -> dict[
         square of what other noise and being told another index change, as a share of the prediction's; `HR@20`, where
         the catalogue is ranked by closeness to the prediction.
     """
-    resident = Resident.of(data.histories, max_length, network.item_embedding.weight.device)
+    resident = DeviceHistories.of(data.histories, max_length, network.item_embedding.weight.device)
     random = np.random.default_rng(seed)
-    batches = list(shuffled(resident, BATCH_SIZE, random, lead=network.padding.lead))
+    batches = list(shuffled(resident, BATCH_SIZE, random, num_sink_tokens=network.padding.num_sink_tokens))
     table_VD = network.clean(torch.arange(1, network.item_embedding.num_embeddings, device=batches[0].items_M.device))
     return {str(t): _figures(network, batches, t, table_VD, seed) for t in indices(network.diffusion.steps)}
 
@@ -78,21 +78,21 @@ def summary(
 def _last(network: ADRec, batch: Batch, t: int, generator: torch.Generator) -> tuple[Tensor, ...]:
     """Of each user's last token [B, D]: the vector, its prediction, that from other noise, that told another index."""
     ends = _ends(batch)
-    t_M, told_M = (torch.zeros(len(batch.items_M), dtype=torch.int64, device=ends.device) for _ in range(2))
+    t_M, reported_t_M = (torch.zeros(len(batch.items_M), dtype=torch.int64, device=ends.device) for _ in range(2))
     t_M[ends] = t
-    told_M[ends] = (t + network.diffusion.steps // 2) % network.diffusion.steps
+    reported_t_M[ends] = (t + network.diffusion.steps // 2) % network.diffusion.steps
     noise_MD, other_MD = (
         torch.randn(len(t_M), network.item_embedding.embedding_dim, generator=generator).to(ends.device)
         for _ in range(2)
     )
     tables = network.candidates()
 
-    def predicted(noise_MD: Tensor, told_M: Tensor) -> Tensor:
-        output_MD, noisy_MD, _ = network.denoise(batch, t_M, noise_MD, told_M)
-        return network.estimate.clean(output_MD[ends], noisy_MD[ends], told_M[ends], *tables)
+    def predicted(noise_MD: Tensor, reported_t_M: Tensor) -> Tensor:
+        output_MD, noisy_MD, _ = network.denoise(batch, t_M, noise_MD, reported_t_M)
+        return network.estimate.clean(output_MD[ends], noisy_MD[ends], reported_t_M[ends], *tables)
 
     clean_BD = network.clean(batch.targets_M[ends])
-    return clean_BD, predicted(noise_MD, t_M), predicted(other_MD, t_M), predicted(noise_MD, told_M)
+    return clean_BD, predicted(noise_MD, t_M), predicted(other_MD, t_M), predicted(noise_MD, reported_t_M)
 
 
 def _ends(batch: Batch) -> Tensor:

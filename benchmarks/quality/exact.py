@@ -72,7 +72,7 @@ class ExactDenoiser:
         clean_UD, generator = self.vectors_VD[columns_U], torch.Generator().manual_seed(FURTHER_SEED)
         index, told = torch.tensor(t), (t + self.diffusion.steps // 2) % self.diffusion.steps
         noisy_UD, other_UD = (
-            self.diffusion.diffuse(clean_UD, index, self._noise(generator, len(clean_UD))) for _ in range(2)
+            self.diffusion.add_noise(clean_UD, index, self._noise(generator, len(clean_UD))) for _ in range(2)
         )
         predicted_UD, from_other_UD = (self._mean(self._posterior(prior_UV, each, t)) for each in (noisy_UD, other_UD))
         told_UD = self._mean(self._posterior(prior_UV, noisy_UD, told))

@@ -59,7 +59,7 @@ Ask = Callable[[Part, int, int], Answers]  # of a split, S and K
 
 def ask(network: ADRec, data: Dataset, max_length: int, split: Part, steps: int, draws: int) -> Answers:
     """Score the whole catalogue for all users in `steps` reverse steps, with `draws` seeds of the noise."""
-    histories, targets_U = data.questions(split)
+    histories, targets_U = data.examples(split)
     device = network.item_embedding.weight.device
     draws_KUV = torch.empty(draws, len(targets_U), network.item_embedding.num_embeddings - 1)
     all_steps = len(network.reversal)

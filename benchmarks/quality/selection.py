@@ -69,7 +69,7 @@ def perform(recipe: Recipe, data: Dataset, seed: int, watch: protocol.Watch, cac
         watch(stage.name, epoch)
         if epoch.validation:
             scorer = network_scorer(learner.network.eval(), model.max_length, learner.device)
-            ranks_U = rank_targets(scorer, *data.questions("test"), exclude_history=False)
+            ranks_U = rank_targets(scorer, *data.examples("test"), exclude_history=False)
             test = measurement.batch_means(ranks_U, measurement.CUTOFFS)
             tried.append({"epoch": epoch.number, "validation": epoch.validation, "test": test})
     return {"metrics": tried[-1]["test"], "tried": tried}

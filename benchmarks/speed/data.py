@@ -67,10 +67,10 @@ def pandas(path: Path) -> dict[str, Any]:
     rows = pd.read_parquet(path)
     while True:
         counts = [rows.groupby(key)[key].transform("size") for key in ("user_id", "item_id")]
-        frequent = (counts[0] >= CORE) & (counts[1] >= CORE)
-        if frequent.all():
+        k_core_mask = (counts[0] >= CORE) & (counts[1] >= CORE)
+        if k_core_mask.all():
             break
-        rows = rows[frequent]
+        rows = rows[k_core_mask]
     users, user_ids = pd.factorize(rows["user_id"])
     items, item_ids = pd.factorize(rows["item_id"])
     coded = pd.DataFrame({"user": users, "item": items + 1, "timestamp": rows["timestamp"].to_numpy()})

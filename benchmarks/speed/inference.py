@@ -39,7 +39,9 @@ BABY = ((3, 0.5), (9, 0.9), (25, 0.99), (50, 1.0))  # lengths and the share of h
 def loop(model: ADRec, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
     """The reverse process with everything computed again for all positions at each step, [B, D]."""
     rows, last = torch.arange(len(items_BL)), lengths_B - 1
-    layout, items_M = model.lay_out(items_BL, torch.full_like(lengths_B, items_BL.shape[1]))  # a row for each history
+    layout, items_M = model.pack_histories(
+        items_BL, torch.full_like(lengths_B, items_BL.shape[1])
+    )  # a row for each history
     mask_B1LL = model.padding.over_rows(layout)
     condition_BLD = model.condition(items_M, layout, mask_B1LL)
     noise_SD = Sampler(model).noise_SD

@@ -44,7 +44,7 @@ def adrec_losses(
     x_BLD = network.norm(network.dropout(network.item_embedding(items_BL)))
     condition_BLD = encode(network.encoder, x_BLD, real_BL)
     clean_BLD = network.item_embedding(targets_BL)
-    noisy_BLD = torch.where(real_BL[..., None], network.diffusion.diffuse(clean_BLD, t_BL, noise_BLD), clean_BLD)
+    noisy_BLD = torch.where(real_BL[..., None], network.diffusion.add_noise(clean_BLD, t_BL, noise_BLD), clean_BLD)
     time = network.time_embedding
     time_BLD = time.narrow(F.silu(time.widen(time.features_TD[t_BL * real_BL])))
     mixed_BLD = condition_BLD + cast(ScaledSum, network.conditioning).scale * (noisy_BLD + time_BLD)

@@ -21,11 +21,11 @@ import torch
 from adrec import config
 from adrec.config.params import load
 from adrec.data.histories import Histories
-from adrec.nn.batches import Resident, pack
+from adrec.nn.batches import DeviceHistories, pack
 from adrec.recommenders.adrec import ADRec
 from adrec.recommenders.sasrec import SASRec
 from adrec.training import stages
-from adrec.training.trainer import Learner, fit
+from adrec.training.trainer import TrainState, fit
 from benchmarks.harness import datasets, record
 from benchmarks.speed import padded, training_picture
 
@@ -38,12 +38,12 @@ TOLERANCE = 1e-5  # two ways to compute the same loss differ by less
 Way = Callable[[Histories], None]
 
 
-def learner(stage: stages.Stage, model: config.Model, num_items: int, **changes: Any) -> Learner:
+def learner(stage: stages.Stage, model: config.Model, num_items: int, **changes: Any) -> TrainState:
     """A fresh learner of `model` with changes."""
     return stages.begin(stage, replace(model, **changes), num_items, {})
 
 
-def our_epoch(student: Learner, model: config.Model) -> Way:
+def our_epoch(student: TrainState, model: config.Model) -> Way:
     """An epoch of the trainer, which over as many users as a batch holds is one step."""
 
     def run(histories: Histories) -> None:
@@ -61,7 +61,7 @@ def our_epoch(student: Learner, model: config.Model) -> Way:
     return run
 
 
-def padded_step(student: Learner, model: config.Model) -> Way:
+def padded_step(student: TrainState, model: config.Model) -> Way:
     """The same step by the authors' arithmetic."""
 
     def run(histories: Histories) -> None:
@@ -72,13 +72,13 @@ def padded_step(student: Learner, model: config.Model) -> Way:
     return run
 
 
-def as_padded(student: Learner, model: config.Model, histories: Histories) -> tuple[torch.Tensor, torch.Tensor]:
+def as_padded(student: TrainState, model: config.Model, histories: Histories) -> tuple[torch.Tensor, torch.Tensor]:
     """The batch as the authors build it, on the learner's device."""
     items_BL, targets_BL = padded.load([history.tolist() for history in histories], model.max_length)
     return items_BL.to(student.device), targets_BL.to(student.device)
 
 
-def padded_losses(student: Learner, items_BL: torch.Tensor, targets_BL: torch.Tensor) -> dict[str, torch.Tensor]:
+def padded_losses(student: TrainState, items_BL: torch.Tensor, targets_BL: torch.Tensor) -> dict[str, torch.Tensor]:
     """The losses by the authors' arithmetic, with noise drawn as they draw it."""
     if isinstance(student.network, SASRec):
         return padded.sasrec_losses(student.network, items_BL, targets_BL)
@@ -90,11 +90,11 @@ def padded_losses(student: Learner, items_BL: torch.Tensor, targets_BL: torch.Te
 
 
 @torch.no_grad()
-def largest_difference(student: Learner, model: config.Model, histories: Histories) -> float:
+def largest_difference(student: TrainState, model: config.Model, histories: Histories) -> float:
     """How far, relatively, our losses are from the padded ones with the same weights, noise and no dropout."""
     network = student.network.eval()
-    resident = Resident.of(histories, model.max_length, student.device)
-    batch = pack(resident, np.arange(len(histories)), model.max_length, network.padding.lead)
+    resident = DeviceHistories.of(histories, model.max_length, student.device)
+    batch = pack(resident, np.arange(len(histories)), model.max_length, network.padding.num_sink_tokens)
     items_BL, targets_BL = as_padded(student, model, histories)
     if isinstance(network, SASRec):
         ours, theirs = network.losses(batch), padded.sasrec_losses(network, items_BL, targets_BL)

@@ -24,9 +24,9 @@ from adrec import config
 from adrec.config.params import load
 from adrec.data.dataset import Dataset
 from adrec.data.histories import Histories
-from adrec.nn.batches import Resident, pack
+from adrec.nn.batches import DeviceHistories, pack
 from adrec.training import stages
-from adrec.training.trainer import Learner, Objective
+from adrec.training.trainer import Objective, TrainState
 from benchmarks.harness import datasets, record
 from benchmarks.speed.training import BATCH, SEED, learner, now, our_epoch
 
@@ -81,10 +81,10 @@ def median_seconds(run: Callable[[], Any], rounds: int) -> float:
     return median(spent[1:])
 
 
-def operations(student: Learner, histories: Histories, max_length: int) -> int:
+def operations(student: TrainState, histories: Histories, max_length: int) -> int:
     """Floating-point operations in the products of a step over all of `histories`, forward and backward."""
-    resident = Resident.of(histories, max_length, student.device)
-    batch = pack(resident, np.arange(len(histories)), max_length, student.network.padding.lead)
+    resident = DeviceHistories.of(histories, max_length, student.device)
+    batch = pack(resident, np.arange(len(histories)), max_length, student.network.padding.num_sink_tokens)
     student.network.train()
     with FlopCounterMode(display=False, custom_mapping={torch.ops.aten.addmm_: _added_product}) as counter:
         torch.stack(list(Objective(student.network, student.precision)(batch).values())).sum().backward()

@@ -31,11 +31,11 @@ def measure(
     from adrec.evaluation.metrics import means, overlap
     from adrec.evaluation.ranking import rank_and_recommend
 
-    questions = data.questions("test")
+    examples = data.examples("test")
     found = {}
     for number in (steps, *(fewer for fewer in evaluate.steps if fewer < steps)):
         score = scorer(network.in_steps(number))
-        found[number] = rank_and_recommend(score, *questions, evaluate.exclude_history, CUTOFF)
+        found[number] = rank_and_recommend(score, *examples, evaluate.exclude_history, CUTOFF)
     _, reference_UK = found[steps]
     by_steps = {
         str(number): {"overlap": float(overlap(best_UK, reference_UK).mean()), **means(ranks, evaluate.cutoffs)}

@@ -69,7 +69,7 @@ def baseline_ranks(data: Dataset, exclude_history: bool) -> dict[str, np.ndarray
     from adrec.recommenders.popularity import count, popularity_scorer
 
     scorer = popularity_scorer(count(data.training, len(data.catalogue)))
-    return {"popularity": rank_targets(scorer, *data.questions("test"), exclude_history)}
+    return {"popularity": rank_targets(scorer, *data.examples("test"), exclude_history)}
 
 
 def oracle_ranks(data: Dataset, exclude_history: bool) -> np.ndarray:
@@ -79,12 +79,12 @@ def oracle_ranks(data: Dataset, exclude_history: bool) -> np.ndarray:
     from adrec.recommenders.oracle import oracle_scorer
 
     world = demo.World.create(data.about["demo"]["items"], data.about["demo"]["seed"])
-    return rank_targets(oracle_scorer(world, data.catalogue), *data.questions("test"), exclude_history)
+    return rank_targets(oracle_scorer(world, data.catalogue), *data.examples("test"), exclude_history)
 
 
 def candidate_ranks(data: Dataset, candidates: dict[str, Any], evaluate: config.Evaluate) -> dict[str, np.ndarray]:
     """Ranks of the test targets by each candidate checkpoint."""
-    histories, targets = data.questions("test")
+    histories, targets = data.examples("test")
     return {
         name: _network_ranks(candidate.network(), candidate.about, histories, targets, evaluate.exclude_history)
         for name, candidate in candidates.items()
@@ -108,7 +108,7 @@ def champion_ranks(folder: Path, data: Dataset, exclude_history: bool) -> np.nda
     from adrec.inference import Recommender
 
     champion = Recommender.load(folder)
-    histories, targets = data.questions("test")
+    histories, targets = data.examples("test")
     numbers = numbering(data.catalogue, champion.catalogue)
     seen = histories.renumbered(numbers)
     wanted = numbers[targets]
@@ -182,7 +182,7 @@ def user_slices(data: Dataset) -> dict[str, np.ndarray]:
     """Groups of test users (bool [U]) by the length of the history and by the popularity of the target."""
     from adrec.recommenders.popularity import count
 
-    histories, targets = data.questions("test")
+    histories, targets = data.examples("test")
     short, long = np.quantile(histories.lengths, [1 / 3, 2 / 3])
     popularity = count(data.training, len(data.catalogue))
     head = np.zeros(len(data.catalogue), dtype=bool)

@@ -23,13 +23,14 @@ STEPS = (
 TRAINING = ("pretrain", "warmup", "finetune")  # what several processes may share
 REFRESH = ("ingest", "validate", "version", "append", "republish")  # of the feature store, by new events
 KNOWN = tuple(dict.fromkeys(["check", *STEPS, *REFRESH, "drift"]))
-TOLD = (ValueError, OSError, FloatingPointError)  # what a user can mend, told in a sentence; all else is a defect
+# What a user can fix is reported in one sentence; every other error is a defect.
+USER_ERRORS = (ValueError, OSError, FloatingPointError)
 
 
 def function(step: str) -> Callable[..., Any]:
     """The `run` of `step`; its packages are loaded only now, and quietly."""
     assert step in KNOWN, f"no step is called {step}"
-    telemetry.hush()
+    telemetry.disable()
     return importlib.import_module(module(step)).run
 
 
@@ -70,7 +71,7 @@ def call(step: str, **values: Any) -> Any:
 
 
 def sentence(error: Exception) -> str:
-    """What one of `TOLD` is told as."""
+    """What one of `USER_ERRORS` is told as."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
     return str(error)

@@ -14,7 +14,7 @@ ENVIRONMENT = {
 NOISY = ("feast", "great_expectations", "matplotlib")  # they log at INFO, where kfp sets the root logger
 
 
-def hush() -> None:
+def disable() -> None:
     """Call this before the packages are imported: most of them read the environment then."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)

@@ -20,7 +20,7 @@ from adrec.training import stages
 from adrec.training.checkpoint import Checkpoint
 from adrec.training.distributed import wait
 from adrec.training.resume import Progress
-from adrec.training.trainer import SELECTION_METRIC, Epoch, Learner
+from adrec.training.trainer import SELECTION_METRIC, Epoch, TrainState
 from components.runtime.code_revision import ROOT, content_hash, files
 
 REQUIRED = "ADREC_REQUIRE_CUDA"
@@ -57,7 +57,7 @@ def train(
         _require_same_data(before, data)
     learner = stages.begin(stage, model, len(data.catalogue), weights, moments)
     progress = Progress.under(progress_folder(), stage, learner, data, model, _training_code())
-    go_on(progress, learner, stage.options.epochs)
+    restore_progress(progress, learner, stage.options.epochs)
     wait(learner.place)  # none may be done, and forget the progress, before all have read it
     done, epochs = len(learner.log), stage.options.epochs
     if not learner.place.first:  # of several processes that come to the same, the first one writes and speaks
@@ -80,7 +80,7 @@ def progress_folder() -> Path:
     return Path(os.environ.get("ADREC_PROGRESS_DIR", "artifacts/progress"))
 
 
-def go_on(progress: Progress, learner: Learner, epochs: int) -> None:
+def restore_progress(progress: Progress, learner: TrainState, epochs: int) -> None:
     """Bring `learner` to where it was when it was interrupted, if it was, and say so."""
     try:
         progress.restore(learner)
@@ -122,7 +122,7 @@ def _require_same_data(before: Checkpoint, data: Dataset) -> None:
 
 
 def _about(
-    stage: stages.Stage, learner: Learner, model: config.Model, data: Dataset, before: Checkpoint | None
+    stage: stages.Stage, learner: TrainState, model: config.Model, data: Dataset, before: Checkpoint | None
 ) -> dict[str, Any]:
     """The checkpoint's description; the log and the configuration of earlier stages are part of it."""
     earlier = before.about if before is not None else {"config": {}, "log": {}}

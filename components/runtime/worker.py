@@ -11,7 +11,7 @@ def main(step: str, file: str) -> int:
     """One of the processes: run the step; what the user can mend is one sentence, said by whoever meets it."""
     try:
         steps.call(step, **json.loads(Path(file).read_text()))
-    except steps.TOLD as error:
+    except steps.USER_ERRORS as error:
         print(f"error: {step}: {steps.sentence(error)}", file=sys.stderr)
         return 1
     return 0

@@ -11,7 +11,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from components.html import page
-from components.validate.statistics import Measures
+from components.validate.statistics import TableStatistics
 
 SPANS = 60
 THESE, BEFORE = "these interactions", "the version before"
@@ -29,14 +29,14 @@ class Picture:
     wide: bool = False
 
 
-def pictures(found: Measures, before: Measures | None) -> list[Picture]:
+def pictures(found: TableStatistics, before: TableStatistics | None) -> list[Picture]:
     """The portrait, beside the version before; there is none of a table without users, items or times."""
     if not (found.users and found.items.height and len(found.times)):
         return []
     return [over_time(found, before), history_lengths(found, before), item_popularity(found, before)]
 
 
-def over_time(found: Measures, before: Measures | None) -> Picture:
+def over_time(found: TableStatistics, before: TableStatistics | None) -> Picture:
     """How many interactions fell into each of equal spans between the first and the last."""
     figure, axes = page.canvas(10.6, 2.3)
     tables = [found] if before is None or not len(before.times) else [found, before]
@@ -53,7 +53,7 @@ def over_time(found: Measures, before: Measures | None) -> Picture:
     return Picture("When it happened", note, page.svg(figure), wide=True)
 
 
-def history_lengths(found: Measures, before: Measures | None) -> Picture:
+def history_lengths(found: TableStatistics, before: TableStatistics | None) -> Picture:
     """How many users have how many interactions, on a logarithmic scale of lengths."""
     figure, axes = page.canvas()
     tables = [table.lengths for table in (found, before) if table is not None and table.users]
@@ -71,7 +71,7 @@ def history_lengths(found: Measures, before: Measures | None) -> Picture:
     return Picture("How long the histories are", note, page.svg(figure))
 
 
-def item_popularity(found: Measures, before: Measures | None) -> Picture:
+def item_popularity(found: TableStatistics, before: TableStatistics | None) -> Picture:
     """How many interactions each item has, the most popular first, both on logarithmic scales."""
     figure, axes = page.canvas()
     counts, *others = (

@@ -13,7 +13,7 @@ MICROSECONDS_A_DAY = 86_400 * 10**6
 
 
 @dataclass(frozen=True)
-class Measures:
+class TableStatistics:
     """Of a table of interactions; where a column is missing or of another type, only the rows are counted.
 
     Attributes:
@@ -60,15 +60,15 @@ class Measures:
         }
 
 
-def measure(table: pl.LazyFrame) -> Measures:
+def measure(table: pl.LazyFrame) -> TableStatistics:
     """The measures of a table of interactions, column by column."""
     rows = table.select(pl.len()).collect().item()
     if not _typed(table):
         nothing = np.zeros(0, dtype=np.int64)
-        return Measures(rows, nothing, pl.DataFrame(schema={ITEM: pl.String, "popularity": pl.Int64}), nothing)
+        return TableStatistics(rows, nothing, pl.DataFrame(schema={ITEM: pl.String, "popularity": pl.Int64}), nothing)
     items = _counted(table, ITEM).rename({"len": "popularity"})
     times = table.select(pl.col(TIMESTAMP).drop_nulls().cast(pl.Int64)).collect(engine="streaming")
-    return Measures(rows, _counted(table, USER)["len"].to_numpy(), items, times.to_series().to_numpy())
+    return TableStatistics(rows, _counted(table, USER)["len"].to_numpy(), items, times.to_series().to_numpy())
 
 
 def repeated(table: pl.LazyFrame) -> pl.Series:
@@ -92,7 +92,7 @@ def _counted(table: pl.LazyFrame, column: str) -> pl.DataFrame:
     return counts.sort(column).collect(engine="streaming")
 
 
-def change(now: Measures, before: Measures) -> dict[str, Any]:
+def change(now: TableStatistics, before: TableStatistics) -> dict[str, Any]:
     """How `now` differs: factors of rows and of rows a day, shares of items that came and that went."""
     kept = now.items.join(before.items, on=ITEM, how="semi").height
     return {

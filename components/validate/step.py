@@ -22,7 +22,7 @@ from components.expectations import declared, runner
 from components.html import page
 from components.validate import plots
 from components.validate.previous import previous
-from components.validate.statistics import Measures, change, measure, repeated
+from components.validate.statistics import TableStatistics, change, measure, repeated
 
 REPORT, SUMMARY, REJECTED = "report.html", "validation.json", "rejected.parquet"
 LATER = "ADREC_REFUSE_LATER"
@@ -88,7 +88,7 @@ def _kept(table: pl.LazyFrame, path: Path) -> Iterator[runner.Keep]:
 
 
 def summarise(
-    found: Measures, outcomes: Sequence[runner.Outcome], now: datetime, previous_tag: str | None
+    found: TableStatistics, outcomes: Sequence[runner.Outcome], now: datetime, previous_tag: str | None
 ) -> dict[str, Any]:
     """The numbers of the page, as plain JSON values."""
     return {

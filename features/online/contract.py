@@ -30,7 +30,7 @@ def time(microseconds: int) -> datetime:
     return EPOCH + microseconds * MICROSECOND
 
 
-def believed(view: FeatureView, written: datetime | None, values: Any) -> Found:
+def visible_row(view: FeatureView, written: datetime | None, values: Any) -> Found:
     """The row, unless there is none or it is past the view's time to live."""
     if written is None or not any(value.WhichOneof("val") for value in values.values()):  # Redis: a row of nothing
         return None, None

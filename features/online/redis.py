@@ -96,7 +96,7 @@ class SteadyRedisOnlineStore(RedisOnlineStore):
     ) -> list[contract.Found]:
         """The row of each key; (None, None) for one that is unknown or past its time to live."""
         rows = super().online_read(config, table, entity_keys, requested_features)
-        return [contract.believed(table, *row) for row in rows]
+        return [contract.visible_row(table, *row) for row in rows]
 
     async def online_read_async(
         self,
@@ -107,7 +107,7 @@ class SteadyRedisOnlineStore(RedisOnlineStore):
     ) -> list[contract.Found]:
         """As `online_read`."""
         rows = await super().online_read_async(config, table, entity_keys, requested_features)
-        return [contract.believed(table, *row) for row in rows]
+        return [contract.visible_row(table, *row) for row in rows]
 
     def forget(self, config: RepoConfig, table: FeatureView, entity_keys: list[EntityKey]) -> None:
         """Make the keys unknown."""

@@ -51,7 +51,7 @@ class SteadySqliteOnlineStore(SqliteOnlineStore):
         """The row of each key; (None, None) for one that is unknown or past its time to live."""
         keys = [_serialized(config, key) for key in entity_keys]
         found = self._rows(config, table, keys)
-        return [contract.believed(table, *found.get(key, (None, None))) for key in keys]
+        return [contract.visible_row(table, *found.get(key, (None, None))) for key in keys]
 
     def forget(self, config: RepoConfig, table: FeatureView, entity_keys: list[EntityKey]) -> None:
         """Make the keys unknown."""

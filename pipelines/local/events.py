@@ -48,7 +48,7 @@ class Step:
         return f"it ended without a reason (killed? out of memory?); its last line was {self.last_line!r}"
 
 
-class Journal(cache.LocalCache):
+class RunEvents(cache.LocalCache):
     """The cache of local runs at `root`; it notes the `steps` of this run and tells `on_change`.
 
     Of `acts` it recalls nothing: what they left outside the run may be gone, or another's.
@@ -100,7 +100,7 @@ class Journal(cache.LocalCache):
         step.state, step.outputs = state, outputs
         self._on_change(name, step)
 
-    def hear(self, line: str) -> None:
+    def on_log_line(self, line: str) -> None:
         """Note one line of the log; what a step prints is indented there."""
         said = line.strip()
         if self.current is None or not said or not line.startswith("    "):

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from pipelines.local.events import Journal, Step
+from pipelines.local.events import RunEvents, Step
 
 
 class Progress:
@@ -54,7 +54,7 @@ class Progress:
         seconds = "cached" if step.state == "cached" else f"{time.monotonic() - self._since:.1f} s"
         self._say(f"[green]✓[/] {self._ended:2d}/{self._steps} {name:<9} {seconds:>8}")
 
-    def end(self, journal: Journal, reason: str, log: Path) -> None:
+    def end(self, journal: RunEvents, reason: str, log: Path) -> None:
         """Say why the run ended before its time, and where more is to be read."""
         name = journal.unfinished[0] if journal.unfinished else "the pipeline"
         self._say(f"[red]✗[/] {name}: {escape(reason)}")

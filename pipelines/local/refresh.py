@@ -13,7 +13,7 @@ from components import check
 from components.runtime.steps import REFRESH, sentence
 from pipelines import parameters
 from pipelines.local import run
-from pipelines.local.events import Journal
+from pipelines.local.events import RunEvents
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,13 +30,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 1
     values = parameters.plain({name: sections[name] for name in SECTIONS})
-    status, journal = run.conduct(refresh, values, len(REFRESH))
+    status, journal = run.run_graph(refresh, values, len(REFRESH))
     if not status:
         show(journal)
     return status
 
 
-def show(journal: Journal) -> None:
+def show(journal: RunEvents) -> None:
     """Print what the finished run did."""
     told = json.loads(Path(journal.steps["republish"].outputs["republished"].path).read_text())
     print(f"events   {told['new']:,} of {told['events']:,} were new ({told['data_tag']})")

@@ -22,7 +22,7 @@ from components import check
 from components.runtime.steps import STEPS, sentence
 from pipelines import parameters
 from pipelines.local import summary
-from pipelines.local.events import Journal, Lines
+from pipelines.local.events import Lines, RunEvents
 from pipelines.local.progress import Progress
 
 ARTIFACTS = Path("artifacts")
@@ -54,18 +54,18 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     taken = training.pipeline_spec.root.input_definitions.parameters
     values = {name: section for name, section in parameters.plain(sections).items() if name in taken}
-    status, journal = conduct(training, values, 1 + len(STEPS))  # `check` comes before them
+    status, journal = run_graph(training, values, 1 + len(STEPS))  # `check` comes before them
     if not status:
         keep(journal)
         summary.show(journal, REPORT, BENTO)
     return status
 
 
-def conduct(pipeline: Any, values: dict[str, Any], steps: int) -> tuple[int, Journal]:
+def run_graph(pipeline: Any, values: dict[str, Any], steps: int) -> tuple[int, RunEvents]:
     """Run a graph of so many steps in `RUNS`, which is there; gives the exit status and the journal of the run."""
     log = RUNS / f"{datetime.now():%Y-%m-%d-%H-%M-%S}.log"
     with Progress(steps) as progress, stoppable(), here(pipeline.pipeline_spec) as acts:
-        journal = Journal(CACHE, progress.show, acts)
+        journal = RunEvents(CACHE, progress.show, acts)
         try:
             execute(pipeline, values, journal, log)
         except Stopped as stop:
@@ -77,7 +77,7 @@ def conduct(pipeline: Any, values: dict[str, Any], steps: int) -> tuple[int, Jou
     return 0, journal
 
 
-def execute(pipeline: Any, values: dict[str, Any], journal: Journal, log: Path) -> None:
+def execute(pipeline: Any, values: dict[str, Any], journal: RunEvents, log: Path) -> None:
     """Run a graph; everything that kfp and the steps print goes to `log`, and by lines to `journal`.
 
     Raises:
@@ -93,7 +93,7 @@ def execute(pipeline: Any, values: dict[str, Any], journal: Journal, log: Path) 
     )
     with (
         log.open("w", encoding="utf-8", buffering=1) as file,
-        redirected(Lines(file, journal.hear)),
+        redirected(Lines(file, journal.on_log_line)),
         journal.installed(),
     ):
         pipeline(**values)
@@ -154,7 +154,7 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def keep(journal: Journal) -> None:
+def keep(journal: RunEvents) -> None:
     """Put what people look for in one place: the report of the last run, the Bento of the last accepted."""
     outputs = {name: step.outputs for name, step in journal.steps.items()}
     shutil.copyfile(outputs["evaluate"]["report"].path, REPORT)

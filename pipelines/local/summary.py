@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.local.events import Journal
+from pipelines.local.events import RunEvents
 
 PORT = 3000
 
 
-def show(journal: Journal, report: Path, bento: Path) -> None:
+def show(journal: RunEvents, report: Path, bento: Path) -> None:
     """Print the result of the finished run of `journal`; `report` and `bento` are where `run` keeps them."""
     console = Console(highlight=False)
     outputs = {name: step.outputs for name, step in journal.steps.items()}

@@ -12,7 +12,7 @@ import torch
 from adrec import config
 from adrec.data.dataset import Dataset
 from adrec.evaluation.ranking import network_scorer, rank_targets
-from adrec.nn.batches import Resident, pack, shuffled
+from adrec.nn.batches import DeviceHistories, pack, shuffled
 from adrec.nn.padding import PADDINGS
 from adrec.training import stages
 from adrec.training.trainer import step
@@ -23,12 +23,12 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(),
 def test_loss_gradients_and_ranks_are_those_of_the_cpu(tiny: dict[str, config.Section], tiny_dataset: Path) -> None:
     data = Dataset.read(tiny_dataset)
     stage = stages.pretrain_stage(tiny["pretrain"])
-    histories, targets = data.questions("test")
+    histories, targets = data.examples("test")
     losses, gradients, ranks = [], [], []
     for device in ("cpu", "cuda"):
         learner = stages.begin(stage, replace(tiny["model"], device=device), len(data.catalogue), {})
         learner.network.eval()
-        resident = Resident.of(data.training, 64, learner.device)
+        resident = DeviceHistories.of(data.training, 64, learner.device)
         loss = learner.network.losses(pack(resident, np.arange(20), 64))["ce"]
         loss.backward()
         losses.append(loss.detach().cpu())
@@ -74,8 +74,10 @@ def test_the_host_waits_for_no_step(attention: str, tiny: dict[str, config.Secti
     model = replace(tiny["model"], device="cuda", attention=attention)
     for stage in (stages.pretrain_stage(tiny["pretrain"]), stages.finetune_stage(tiny["finetune"])):
         learner = stages.begin(stage, model, len(data.catalogue), {})
-        resident = Resident.of(data.training, model.max_length, learner.device)
-        batches = shuffled(resident, 32, np.random.default_rng(0), lead=learner.network.padding.lead)
+        resident = DeviceHistories.of(data.training, model.max_length, learner.device)
+        batches = shuffled(
+            resident, 32, np.random.default_rng(0), num_sink_tokens=learner.network.padding.num_sink_tokens
+        )
         with nobody_waiting():
             for batch in batches:
                 step(learner, learner.network, batch, stage.combine, stage.before_step)

@@ -105,7 +105,7 @@ def test_telemetry_is_off_unless_someone_wants_it(monkeypatch: pytest.MonkeyPatc
     for name in telemetry.ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GX_ANALYTICS_ENABLED", "true")
-    telemetry.hush()
+    telemetry.disable()
     assert os.environ["DVC_NO_ANALYTICS"] == "1"
     assert os.environ["BENTOML_DO_NOT_TRACK"] == "True"
     assert os.environ["GX_ANALYTICS_ENABLED"] == "true"

@@ -141,7 +141,7 @@ def test_a_split_by_time_is_trained_and_measured_without_the_future(by_time: Pat
     assert data.target_times("validation").max() < data.target_times("test").min()
     assert metrics["protocol"]["split"] == "global time"
     assert metrics["protocol"]["leakage"] == 0
-    assert 0 < metrics["users"] == len(data.questions("test")[1]) < len(data.histories)
+    assert 0 < metrics["users"] == len(data.examples("test")[1]) < len(data.histories)
     assert metrics["models"]["oracle"]["NDCG@20"] > metrics["models"]["popularity"]["NDCG@20"]
     assert "leaks nothing" in (by_time / "report.html").read_text()
 

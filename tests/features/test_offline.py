@@ -28,7 +28,7 @@ def world(seed: int, count: int) -> list[tuple[str, str, int]]:
     return [(f"user {user}", f"item {item}", second) for user, item, second in zip(*columns, strict=True)]
 
 
-def questions(count: int) -> pl.DataFrame:
+def examples(count: int) -> pl.DataFrame:
     """Random users and moments, some before the first interaction, some users unknown, some rows twice."""
     draw = np.random.default_rng(1)
     users = [f"user {number}" for number in draw.integers(0, USERS + 5, count)]
@@ -45,7 +45,7 @@ def test_thousands_of_moments_show_no_future_item_and_lose_no_row(sqlite_folder:
     store.publish(at_seconds(published), replace(settings, max_length=max_length))
     opened = store.open_store()
     store.append_all(opened, at_seconds(live))
-    asked = questions(QUESTIONS)
+    asked = examples(QUESTIONS)
     answer = store.histories_as_of(opened, asked)
 
     assert answer.select("user_id", EVENT_TIMESTAMP).equals(asked)

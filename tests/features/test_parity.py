@@ -68,7 +68,7 @@ def everywhere(opened: store.Store, rows: pl.DataFrame, max_length: int) -> None
     assert [store.history(opened, user) for user in histories.users] == training
 
 
-def frequent(liked: pl.DataFrame, core: int) -> pl.DataFrame:
+def k_core_mask(liked: pl.DataFrame, core: int) -> pl.DataFrame:
     """The rows of the users and items that have `core` interactions with each other."""
     catalogue, histories = build_histories(liked, core)
     users, items = pl.Series(histories.users), pl.Series(catalogue.items)
@@ -83,7 +83,7 @@ def test_histories_are_the_same_online_offline_and_in_training(
     section = params["prepare"]
     assert isinstance(section, config.Prepare)
     liked = keep_positives(source(name, tmp_path), section.min_rating)
-    rows = frequent(liked, section.core)
+    rows = k_core_mask(liked, section.core)
     store.publish(rows, settings)
     opened = store.open_store()
     everywhere(opened, rows, settings.max_length)

@@ -86,8 +86,8 @@ def test_a_writer_who_waits_for_the_log_longer_than_the_lease_keeps_the_lock_on_
     server = redis.Redis(host=host, port=int(port))
     log = sqlite3.connect(sqlite_folder / places.EVENTS_FILE, isolation_level=None)
     log.execute("BEGIN EXCLUSIVE")
-    with ThreadPoolExecutor(1) as apart:
-        writing = apart.submit(store.append, opened, "ann", "b", datetime.fromtimestamp(9, UTC))
+    with ThreadPoolExecutor(1) as in_thread:
+        writing = in_thread.submit(store.append, opened, "ann", "b", datetime.fromtimestamp(9, UTC))
         try:
             while not server.exists("adrec:writing"):
                 assert not writing.done()

@@ -59,8 +59,8 @@ def test_while_one_request_waits_for_the_store_others_are_answered(running: Plac
     assert running.ask(USER).json()["strategy"] == "sequence"
     os.kill(running.redis.pid, signal.SIGSTOP)
     try:
-        with ThreadPoolExecutor(1) as apart:
-            waiting = apart.submit(running.ask, USER)
+        with ThreadPoolExecutor(1) as in_thread:
+            waiting = in_thread.submit(running.ask, USER)
             assert running.ask({"items": running.history}).is_success
             assert running.probe("livez") == 200
             assert not waiting.done(), "the store is asked no longer than the others took"

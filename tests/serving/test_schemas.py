@@ -39,9 +39,9 @@ json_values = st.recursive(
         {"user_id": ids}, optional={"k": st.integers(1, 100), "exclude": id_lists, "exclude_seen": st.booleans()}
     )
 )
-def test_a_valid_request_is_read_as_it_was_sent(sent: dict[str, Any]) -> None:
-    request = parse(json.dumps(sent).encode(), BOUNDS)
-    assert request.model_dump(exclude_unset=True) == sent
+def test_a_valid_request_is_read_as_it_was_sent(to_device: dict[str, Any]) -> None:
+    request = parse(json.dumps(to_device).encode(), BOUNDS)
+    assert request.model_dump(exclude_unset=True) == to_device
     assert request.items is None
 
 
@@ -52,9 +52,9 @@ def test_a_history_in_the_request_keeps_its_order(items: list[str]) -> None:
 
 def test_the_longest_request_within_bounds_is_not_too_long() -> None:
     full = ["\U0001f600" * BOUNDS.max_id_length] * BOUNDS.max_items
-    sent = {"items": full, "exclude": full, "k": BOUNDS.max_k, "exclude_seen": False}
-    body = json.dumps(sent, indent=1).encode()
-    assert parse(body, BOUNDS).model_dump(exclude_unset=True) == sent
+    to_device = {"items": full, "exclude": full, "k": BOUNDS.max_k, "exclude_seen": False}
+    body = json.dumps(to_device, indent=1).encode()
+    assert parse(body, BOUNDS).model_dump(exclude_unset=True) == to_device
     assert longest(BOUNDS) / 2 < len(body) < longest(BOUNDS)
 
 

@@ -17,12 +17,12 @@ def test_what_is_left_is_what_dropping_one_rare_row_at_a_time_leaves(codes: list
     left = list(range(len(codes)))
     while rare := [row for row in left if min((part[left] == part[row]).sum() for part in (users, items)) < least]:
         left.remove(rare[-1])
-    assert np.flatnonzero(kcore.frequent(users, items, least)).tolist() == left
+    assert np.flatnonzero(kcore.k_core_mask(users, items, least)).tolist() == left
 
 
 @given(st.lists(st.integers(0, 9), max_size=60))
 def test_numbers_follow_first_appearance(codes: list[int]) -> None:
-    rows, numbers = kcore.by_first_appearance(np.array(codes, dtype=np.uint32))
+    rows, numbers = kcore.factorize(np.array(codes, dtype=np.uint32))
     assert [codes[row] for row in rows] == list(dict.fromkeys(codes))
     assert all(row == codes.index(codes[row]) for row in rows)
     assert [codes[rows[number]] for number in numbers] == codes
@@ -33,4 +33,4 @@ def test_the_order_is_that_of_a_stable_sort_however_far_apart_the_times(rows: li
     users, times = np.array(rows, dtype=np.int64).reshape(-1, 2).T
     times = times // 2  # differences of times fit a word
     expected = sorted(range(len(rows)), key=lambda row: (users[row], times[row]))
-    assert kcore.in_time(users.astype(np.int32), times).tolist() == expected
+    assert kcore.argsort_by_user_time(users.astype(np.int32), times).tolist() == expected

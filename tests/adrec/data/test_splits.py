@@ -32,7 +32,7 @@ def test_leave_one_out_asks_for_the_last_two_and_trains_on_the_rest(split: Leave
     assert data.split == LeaveOneOut()
     assert [items.tolist() for items in data.training] == [[1, 2]]
     for part, before, target in (("validation", [1, 2], 3), ("test", [1, 2, 3], 4)):
-        asked, targets = data.questions(part)
+        asked, targets = data.examples(part)
         assert [items.tolist() for items in asked] == [before]
         assert targets.tolist() == [target]
         assert data.target_times(part).tolist() == [target - 1]
@@ -57,7 +57,7 @@ def test_global_time_trains_on_the_past_and_asks_for_the_last_of_what_follows(ev
             *before, last = [(item, time) for _, item, time in history if time < end] or [(None, -1)]
             if before and last[1] >= start:
                 expected[user] = ([item for item, _ in before], *last)
-        asked, targets = data.questions(part)
+        asked, targets = data.examples(part)
         answers = zip(
             map(data.catalogue.decode, asked), data.catalogue.decode(targets), data.target_times(part), strict=True
         )
@@ -67,7 +67,7 @@ def test_global_time_trains_on_the_past_and_asks_for_the_last_of_what_follows(ev
 @given(EVENTS, st.integers(0, 20))
 def test_the_test_questions_of_global_time_are_some_of_leave_one_out(events: list, cut: int) -> None:
     everything, later = (dataset(events * 3, split) for split in (LeaveOneOut(), GlobalTime(0, cut)))
-    (histories, targets), (some, theirs) = everything.questions("test"), later.questions("test")
+    (histories, targets), (some, theirs) = everything.examples("test"), later.examples("test")
     places = [histories.users.index(user) for user in some.users]
     assert places == [n for n, time in enumerate(everything.target_times("test")) if time >= cut]
     assert theirs.tolist() == targets[places].tolist()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from adrec.diffusion.noise_schedules import truncated_linear
-from adrec.diffusion.parallel_sampling import CHEAP, MOST, Noise, Reverse, Width
+from adrec.diffusion.parallel_sampling import CHEAP, MOST, Noise, ParallelSampler, Window
 from adrec.diffusion.process import NOISES, Diffusion
 
 HISTORIES, DIMENSION, STEPS = 2, 8, 32
@@ -39,7 +39,7 @@ def one_by_one(influence: float, noise: Noise) -> Tensor:
     return noisy
 
 
-def in_windows(width: Width, influence: float, noise: Noise) -> tuple[Tensor, list[int]]:
+def in_windows(width: Window, influence: float, noise: Noise) -> tuple[Tensor, list[int]]:
     """The answer and the width of each window."""
     widths = []
 
@@ -48,36 +48,36 @@ def in_windows(width: Width, influence: float, noise: Noise) -> tuple[Tensor, li
         widths.append(mixed.shape[1])
         return denoise(mixed), denoise(mixed)
 
-    return Reverse.of(STEPWISE).run(width, *drawn(), mixing(influence), counted, noise), widths
+    return ParallelSampler.of(STEPWISE).run(width, *drawn(), mixing(influence), counted, noise), widths
 
 
 @pytest.mark.parametrize("name", NOISES)
 @pytest.mark.parametrize("influence", INFLUENCES)
 @pytest.mark.parametrize(("least", "most"), [(1, 1), (1, 2), (2, 5), (1, STEPS), (16, STEPS), (STEPS, STEPS)])
 def test_windows_give_what_one_step_after_the_other_gives(least: int, most: int, influence: float, name: str) -> None:
-    found, widths = in_windows(Width(least, most), influence, NOISES[name])
+    found, widths = in_windows(Window(least, most), influence, NOISES[name])
     torch.testing.assert_close(found, one_by_one(influence, NOISES[name]), rtol=1e-5, atol=1e-5)
     assert len(widths) <= STEPS
     assert max(widths) <= most
 
 
 def test_the_less_the_noise_counts_the_fewer_windows_it_takes() -> None:
-    taken = [len(in_windows(Width(1, 8), influence, NOISES["gaussian"])[1]) for influence in INFLUENCES]
+    taken = [len(in_windows(Window(1, 8), influence, NOISES["gaussian"])[1]) for influence in INFLUENCES]
     assert taken == sorted(taken)
     assert taken[0] == 1 + -(-(STEPS - 1) // 8)
     assert taken[-1] > taken[0]
 
 
 def test_where_guesses_fail_few_steps_are_tried() -> None:
-    _, widths = in_windows(Width(1, STEPS), 1.0, NOISES["gaussian"])
+    _, widths = in_windows(Window(1, STEPS), 1.0, NOISES["gaussian"])
     assert sum(widths) < 3 * STEPS
-    _, widths = in_windows(Width(4, STEPS), 1.0, NOISES["gaussian"])
+    _, widths = in_windows(Window(4, STEPS), 1.0, NOISES["gaussian"])
     assert min(widths[1:-4]) >= 4  # they cost little; but fewer may be left
 
 
 @pytest.mark.parametrize(
     ("histories", "steps", "expected"),
-    [(1, 32, Width(CHEAP, 32)), (1, 4, Width(4, 4)), (MOST, 32, Width(1, 1)), (MOST // 2, 32, Width(1, 2))],
+    [(1, 32, Window(CHEAP, 32)), (1, 4, Window(4, 4)), (MOST, 32, Window(1, 1)), (MOST // 2, 32, Window(1, 2))],
 )
-def test_a_large_batch_goes_step_by_step(histories: int, steps: int, expected: Width) -> None:
-    assert Width.of(histories, steps) == expected
+def test_a_large_batch_goes_step_by_step(histories: int, steps: int, expected: Window) -> None:
+    assert Window.of(histories, steps) == expected

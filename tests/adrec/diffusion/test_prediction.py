@@ -29,7 +29,7 @@ def test_the_posterior_is_bayes_rule_over_the_items(
 ) -> None:
     items_VD, clean_VD = tables
     output, index = torch.randn(3, DIMENSION), torch.full((3,), t)
-    noisy = diffusion.diffuse(clean_VD[:3], index, torch.randn(3, DIMENSION))
+    noisy = diffusion.add_noise(clean_VD[:3], index, torch.randn(3, DIMENSION))
     scale = diffusion.noise_scale_T[t].double()
     mean_VD = (diffusion.clean_scale_T[t] * clean_VD).double()
     chances = [
@@ -57,7 +57,7 @@ def test_the_posterior_finds_the_item_at_the_least_noise_and_the_ranker_alone_at
     posterior, output = Posterior(diffusion), torch.randn(DIMENSION)
     noise = torch.randn(DIMENSION)
     for t, expected in ((0, tables[1][4]), (31, torch.softmax(output @ tables[0].T, dim=-1) @ tables[1])):
-        noisy = diffusion.diffuse(tables[1][4], torch.tensor(t), noise)
+        noisy = diffusion.add_noise(tables[1][4], torch.tensor(t), noise)
         clean = posterior.clean(output, noisy, torch.tensor(t), *tables)
         torch.testing.assert_close(clean, expected, rtol=0.05, atol=0.05)
 

@@ -36,7 +36,7 @@ def test_diffusing_in_one_go_has_the_moments_of_diffusing_step_by_step() -> None
     for variance in beta.float():
         stepwise = (1 - variance).sqrt() * stepwise + variance.sqrt() * torch.randn_like(stepwise)
     start = torch.full_like(stepwise, 2.0)
-    at_once = diffusion.diffuse(start, torch.full((len(start),), 7), torch.randn_like(start))
+    at_once = diffusion.add_noise(start, torch.full((len(start),), 7), torch.randn_like(start))
     assert at_once.mean().item() == pytest.approx(stepwise.mean().item(), abs=0.01)
     assert at_once.std().item() == pytest.approx(stepwise.std().item(), abs=0.01)
 
@@ -110,7 +110,7 @@ def test_geodesic_noise_stands_across_the_vector_and_is_as_long() -> None:
 def test_geodesic_noise_leaves_a_vector_its_length(t: int) -> None:
     torch.manual_seed(0)
     clean = torch.randn(50, 8)
-    noisy = Diffusion(truncated_linear(32)).diffuse(clean, torch.full((50,), t), geodesic(clean, torch.randn(50, 8)))
+    noisy = Diffusion(truncated_linear(32)).add_noise(clean, torch.full((50,), t), geodesic(clean, torch.randn(50, 8)))
     torch.testing.assert_close(noisy.norm(dim=-1), clean.norm(dim=-1))
 
 

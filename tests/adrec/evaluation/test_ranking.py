@@ -43,7 +43,7 @@ def test_the_size_of_a_block_changes_no_rank(histories: Histories, monkeypatch: 
 
 
 @st.composite
-def questions(draw: st.DrawFn) -> tuple[torch.Tensor, Histories, np.ndarray]:
+def examples(draw: st.DrawFn) -> tuple[torch.Tensor, Histories, np.ndarray]:
     """Scores [U, V] with many ties, histories, and targets outside them."""
     users, items = draw(st.integers(1, 6)), draw(st.integers(3, 12))
     rows = draw(st.lists(st.lists(st.integers(0, 4), min_size=items, max_size=items), min_size=users, max_size=users))
@@ -59,7 +59,7 @@ def questions(draw: st.DrawFn) -> tuple[torch.Tensor, Histories, np.ndarray]:
     )
 
 
-@given(questions(), st.booleans(), st.integers(1, 15))
+@given(examples(), st.booleans(), st.integers(1, 15))
 def test_counting_better_items_gives_the_metrics_of_the_top_k(
     asked: tuple[torch.Tensor, Histories, np.ndarray], exclude_history: bool, cutoff: int
 ) -> None:

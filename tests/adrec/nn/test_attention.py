@@ -14,7 +14,7 @@ def given(name: str) -> tuple[Tensor, Tensor]:
     """Vectors [R, W, 16] large enough for a softmax to tell them apart, and the mask of their rows."""
     torch.manual_seed(0)
     padding = PADDINGS[name](8)
-    layout = Layout.of(np.array([3, 2, 5]), 5, padding.lead)
+    layout = Layout.of(np.array([3, 2, 5]), 5, padding.num_sink_tokens)
     return 3 * torch.randn(*layout.segments_RW.shape, 16), padding.over_rows(layout)
 
 

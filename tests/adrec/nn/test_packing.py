@@ -31,26 +31,29 @@ def test_rows_hold_almost_no_padding() -> None:
 
 
 @given(lengths, leads)
-def test_rows_give_back_what_was_laid_into_them(lengths: list[int], lead: int) -> None:
-    layout = Layout.of(np.array(lengths), max(lengths), lead)
+def test_rows_give_back_what_was_laid_into_them(lengths: list[int], num_sink_tokens: int) -> None:
+    layout = Layout.of(np.array(lengths), max(lengths), num_sink_tokens)
     values = torch.arange(1, sum(lengths) + 1)
     rows = layout.rows(values)
     assert torch.equal(layout.tokens(rows), values)
     assert torch.equal(layout.ends(rows), torch.tensor(lengths).cumsum(0))
     assert torch.equal(rows > 0, layout.segments_RW > 0)
-    assert (rows[:, :lead] == 0).all()
+    assert (rows[:, :num_sink_tokens] == 0).all()
 
 
 @given(st.integers(1, 9), leads)
-def test_a_history_alone_is_laid_out_as_any_other(length: int, lead: int) -> None:
-    alone, of = Layout.alone(length, lead, torch.device("cpu")), Layout.of(np.array([length]), length, lead)
+def test_a_history_alone_is_laid_out_as_any_other(length: int, num_sink_tokens: int) -> None:
+    alone, of = (
+        Layout.alone(length, num_sink_tokens, torch.device("cpu")),
+        Layout.of(np.array([length]), length, num_sink_tokens),
+    )
     for name, value in vars(of).items():
         assert torch.equal(torch.as_tensor(vars(alone)[name]), torch.as_tensor(value)), name
 
 
 @given(lengths, leads)
-def test_what_is_no_token_keeps_its_background(lengths: list[int], lead: int) -> None:
-    layout = Layout.of(np.array(lengths), max(lengths), lead)
+def test_what_is_no_token_keeps_its_background(lengths: list[int], num_sink_tokens: int) -> None:
+    layout = Layout.of(np.array(lengths), max(lengths), num_sink_tokens)
     background = torch.full(layout.segments_RW.shape, -1)
     rows = layout.rows(torch.ones(sum(lengths), dtype=torch.long), background)
     assert torch.equal(rows == -1, layout.segments_RW == 0)
@@ -58,12 +61,12 @@ def test_what_is_no_token_keeps_its_background(lengths: list[int], lead: int) ->
 
 
 @given(lengths, leads)
-def test_a_history_is_found_again_after_the_padding_token_of_its_row(lengths: list[int], lead: int) -> None:
-    layout = Layout.of(np.array(lengths), max(lengths), lead)
+def test_a_history_is_found_again_after_the_padding_token_of_its_row(lengths: list[int], num_sink_tokens: int) -> None:
+    layout = Layout.of(np.array(lengths), max(lengths), num_sink_tokens)
     values = torch.arange(1, sum(lengths) + 1)
     found = layout.histories(layout.rows(values))
-    assert (found[:, :lead] == 0).all()
-    for history, own in zip(found[:, lead:], values.split(lengths), strict=True):
+    assert (found[:, :num_sink_tokens] == 0).all()
+    for history, own in zip(found[:, num_sink_tokens:], values.split(lengths), strict=True):
         assert torch.equal(history[: len(own)], own)
 
 
@@ -71,7 +74,7 @@ def test_a_history_is_found_again_after_the_padding_token_of_its_row(lengths: li
 def test_age_counts_the_tokens_that_come_after(lengths: list[int]) -> None:
     layout = Layout.of(np.array(lengths), max(lengths), 0)
     ages = [age for length in lengths for age in reversed(range(length))]
-    assert layout.ages_M.tolist() == ages
+    assert layout.reverse_position_M.tolist() == ages
 
 
 @given(st.integers(1, 9), st.integers(1, 6))

@@ -12,7 +12,7 @@ from adrec import config
 from adrec.data.histories import Histories
 from adrec.evaluation.ranking import padded
 from adrec.nn.attention import Attention
-from adrec.nn.batches import Batch, Resident, pack
+from adrec.nn.batches import Batch, DeviceHistories, pack
 from adrec.nn.padding import PADDINGS
 from adrec.nn.transformer import Block, Encoder
 from adrec.recommenders.adrec import ADRec, Sampler
@@ -142,7 +142,7 @@ def test_packed_rows_give_the_losses_and_all_gradients_of_real_padding(
     name: str, attention: str, tiny: dict, histories: Histories, noise: tuple[Tensor, Tensor]
 ) -> None:
     network = build(name, attention, tiny["model"])
-    batch = pack(Resident.of(histories, LENGTH), np.arange(len(SIZES)), WIDTH, network.padding.lead)
+    batch = pack(DeviceHistories.of(histories, LENGTH), np.arange(len(SIZES)), WIDTH, network.padding.num_sink_tokens)
     packed = packed_losses(network, batch, noise)
     plain = padded_losses(network, histories, attention, noise)
     assert packed.keys() == plain.keys()
@@ -187,8 +187,8 @@ def test_answers_are_those_of_real_padding(name: str, attention: str, tiny: dict
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_ways_differ_only_where_there_is_padding(name: str, tiny: dict, histories: Histories) -> None:
-    questions = padded(histories, np.arange(len(SIZES)), LENGTH)
-    masked, sink = (build(name, attention, tiny["model"]).represent(*questions) for attention in PADDINGS)
+    examples = padded(histories, np.arange(len(SIZES)), LENGTH)
+    masked, sink = (build(name, attention, tiny["model"]).represent(*examples) for attention in PADDINGS)
     full = torch.from_numpy(SIZES >= LENGTH)
     torch.testing.assert_close(masked[full], sink[full], rtol=1e-5, atol=1e-5)
     assert (masked - sink)[~full].abs().amax(dim=1).min() > 1e-3

@@ -13,7 +13,7 @@ from adrec import config
 from adrec.data.histories import Histories
 from adrec.diffusion.timesteps import LEVELS
 from adrec.evaluation.ranking import padded
-from adrec.nn.batches import Resident, pack, shuffled
+from adrec.nn.batches import DeviceHistories, pack, shuffled
 from adrec.recommenders.adrec import ADRec, Sampler
 from adrec.recommenders.sasrec import SASRec
 from adrec.training.trainer import Objective
@@ -74,7 +74,7 @@ def test_no_position_sees_a_later_item(network: type, small: config.Model) -> No
     model = build(network, small)
     outputs = []
     for items in ([3, 1, 4, 1, 5], [3, 1, 4, 9, 2]):
-        layout, items_M = model.lay_out(torch.tensor([items]), torch.tensor([5]))
+        layout, items_M = model.pack_histories(torch.tensor([items]), torch.tensor([5]))
         mask = model.padding.over_rows(layout)
         hidden = model(items_M, layout) if network is SASRec else model.condition(items_M, layout, mask)
         outputs.append(hidden[0])
@@ -84,15 +84,15 @@ def test_no_position_sees_a_later_item(network: type, small: config.Model) -> No
 
 def naive_denoising(model: ADRec, history: torch.Tensor) -> torch.Tensor:
     """The reverse process as the authors run it: the denoiser over all positions at every step, the history clean."""
-    layout, items = model.lay_out(history[None], torch.tensor([len(history)]))
-    mask, lead = model.padding.over_rows(layout), model.padding.lead
+    layout, items = model.pack_histories(history[None], torch.tensor([len(history)]))
+    mask, num_sink_tokens = model.padding.over_rows(layout), model.padding.num_sink_tokens
     condition = model.condition(items, layout, mask)
     start, *noises = Sampler(model).noise_SD
-    known = model.clean(torch.cat([torch.zeros(lead, dtype=torch.long), history[1:]]))
+    known = model.clean(torch.cat([torch.zeros(num_sink_tokens, dtype=torch.long), history[1:]]))
     noisy = start[None]
     for step, noise in zip(model.reversal, [*noises, torch.zeros_like(start)], strict=True):
         positions = torch.cat([known, noisy])[None]
-        times = torch.zeros(1, lead + len(history), dtype=torch.long)
+        times = torch.zeros(1, num_sink_tokens + len(history), dtype=torch.long)
         times[0, -1] = step.t
         mixed = model.conditioning(condition, positions, model.time_embedding(times), mask)
         output = model.output(model.denoiser(mixed, mask))[:, -1]
@@ -138,7 +138,7 @@ def test_every_variant_learns(seed: int, variant: str, small: config.Model, hist
     """
     changes = {"diffusion_steps": 32, "dropout": 0.0, "embedding_dropout": 0.0, **VARIANTS[variant]}
     model = build(ADRec, small, seed, **changes)
-    batch = pack(Resident.of(histories, 64), np.arange(5), 64, model.padding.lead)
+    batch = pack(DeviceHistories.of(histories, 64), np.arange(5), 64, model.padding.num_sink_tokens)
     last, noise = torch.full((len(batch.items_M),), 31), torch.randn(len(batch.items_M), small.dimension)
     before = model.eval().losses_given(batch, last, noise)
     optimizer = torch.optim.Adam(model.train().parameters(), lr=0.005)
@@ -162,13 +162,13 @@ def test_a_standardised_latent_is_not_moved_by_the_denoising_error(small: config
 
 def test_the_network_may_be_told_another_index(small: config.Model, histories: Histories) -> None:
     model = build(ADRec, small, **VARIANTS["expecting"])
-    batch = pack(Resident.of(histories, 64), np.arange(5), 64, model.padding.lead)
+    batch = pack(DeviceHistories.of(histories, 64), np.arange(5), 64, model.padding.num_sink_tokens)
     t, noise = torch.zeros(len(batch.items_M), dtype=torch.long), torch.randn(len(batch.items_M), small.dimension)
     as_it_is, noisy, clean = model.denoise(batch, t, noise)
     torch.testing.assert_close(model.denoise(batch, t, noise, t)[0], as_it_is)
     assert not torch.allclose(model.denoise(batch, t, noise, t + 1)[0], as_it_is)
     torch.testing.assert_close(clean, model.clean(batch.targets_M))
-    torch.testing.assert_close(noisy, model.diffusion.diffuse(clean, t, noise))
+    torch.testing.assert_close(noisy, model.diffusion.add_noise(clean, t, noise))
 
 
 def test_a_network_answers_in_the_reverse_steps_of_its_configuration(small: config.Model) -> None:
@@ -180,8 +180,10 @@ def test_a_network_answers_in_the_reverse_steps_of_its_configuration(small: conf
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_empty_rows_change_no_loss(variant: str, small: config.Model, histories: Histories) -> None:
     model = build(ADRec, small, **VARIANTS[variant])
-    resident, users = Resident.of(histories, 64), np.arange(5)
-    tight, rounded = (pack(resident, users, 64, model.padding.lead, multiple=multiple) for multiple in (1, 16))
+    resident, users = DeviceHistories.of(histories, 64), np.arange(5)
+    tight, rounded = (
+        pack(resident, users, 64, model.padding.num_sink_tokens, multiple=multiple) for multiple in (1, 16)
+    )
     assert len(tight.layout.segments_RW) < len(rounded.layout.segments_RW) == 16
     found = []
     for batch in (tight, rounded):
@@ -198,7 +200,7 @@ def test_only_tokens_from_pure_noise_are_ranked_where_levels_say_so(small: confi
 
 def test_training_in_lower_precision_gives_nearly_the_same_loss(small: config.Model, histories: Histories) -> None:
     model = build(ADRec, small)
-    batch = pack(Resident.of(histories, 64), np.arange(5), 64)
+    batch = pack(DeviceHistories.of(histories, 64), np.arange(5), 64)
     found = []
     for precision in (torch.float32, torch.bfloat16):
         torch.manual_seed(0)
@@ -219,7 +221,14 @@ def test_training_reads_no_value_back_from_the_device(
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     meta = torch.device("meta")
     model = build(network, small, **VARIANTS[variant]).to(meta)
-    batches = list(shuffled(Resident.of(histories, 12, meta), 2, np.random.default_rng(0), lead=model.padding.lead))
+    batches = list(
+        shuffled(
+            DeviceHistories.of(histories, 12, meta),
+            2,
+            np.random.default_rng(0),
+            num_sink_tokens=model.padding.num_sink_tokens,
+        )
+    )
     for batch in batches:
         sum(model.losses(batch).values()).backward()
     assert len(batches) == 3
@@ -241,7 +250,7 @@ def test_gradients_are_repeated_bit_for_bit_by_several_threads(
     model = build(ADRec, small, **VARIANTS[variant])
     items = np.random.default_rng(0).integers(1, NUM_ITEMS + 1, size=300 * 13).astype(np.int32)
     many = Histories(tuple(map(str, range(300))), items, np.zeros(len(items), np.int64), np.arange(301) * 13)
-    batch = pack(Resident.of(many, 12), np.arange(300), 12, model.padding.lead)
+    batch = pack(DeviceHistories.of(many, 12), np.arange(300), 12, model.padding.num_sink_tokens)
     found = []
     for _ in range(3):
         torch.manual_seed(0)
@@ -253,7 +262,7 @@ def test_gradients_are_repeated_bit_for_bit_by_several_threads(
 
 def test_padding_gets_no_gradient(small: config.Model, histories: Histories) -> None:
     model = build(ADRec, small).train()
-    sum(model.losses(pack(Resident.of(histories, 64), np.arange(5), 64)).values()).backward()
+    sum(model.losses(pack(DeviceHistories.of(histories, 64), np.arange(5), 64)).values()).backward()
     gradient = model.item_embedding.weight.grad
     assert gradient is not None
     assert gradient[0].abs().max() == 0

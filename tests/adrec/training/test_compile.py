@@ -17,7 +17,7 @@ from adrec.nn.padding import PADDINGS
 from adrec.nn.transformer import Encoder
 from adrec.training import stages
 from adrec.training.compile import LIMITS, OPTIONS, ROWS, SHAPES, multiple
-from adrec.training.trainer import Learner
+from adrec.training.trainer import TrainState
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="this machine has no C++ compiler")
 
@@ -27,7 +27,7 @@ def dataset(tiny_dataset: Path) -> Dataset:
     return Dataset.read(tiny_dataset)
 
 
-def trained(model: config.Model, tiny: dict[str, config.Section], dataset: Dataset) -> Learner:
+def trained(model: config.Model, tiny: dict[str, config.Section], dataset: Dataset) -> TrainState:
     """After stage 3 from random weights, in rows as compiled blocks have them."""
     stage = stages.finetune_stage(tiny["finetune"])
     rows = multiple(stage.options.batch_size)
@@ -56,7 +56,7 @@ def test_compiled_blocks_train_as_eager_ones_do(
 @needs_compiler
 @pytest.mark.parametrize("attention", PADDINGS)
 def test_nothing_in_a_block_interrupts_the_graph(attention: str) -> None:
-    layout = Layout.of(np.array([3, 2, 5]), 5, PADDINGS[attention](8).lead)
+    layout = Layout.of(np.array([3, 2, 5]), 5, PADDINGS[attention](8).num_sink_tokens)
     encoder, x_RWD = Encoder(1, 16, 2, 0.5).train(), torch.randn(*layout.segments_RW.shape, 16)
     outputs = []
     for options in ({}, {"fullgraph": True, "options": OPTIONS}):  # a break would be an error

@@ -13,7 +13,7 @@ from adrec.data.dataset import Dataset
 from adrec.data.splits import GlobalTime
 from adrec.training import stages
 from adrec.training.resume import PROGRESS_FILE, Progress
-from adrec.training.trainer import Epoch, Learner
+from adrec.training.trainer import Epoch, TrainState
 
 STAGES = {"pretrain": stages.pretrain_stage, "warmup": stages.warmup_stage, "finetune": stages.finetune_stage}
 
@@ -23,20 +23,20 @@ def dataset(tiny_dataset: Path) -> Dataset:
     return Dataset.read(tiny_dataset)
 
 
-def begin(name: str, tiny: dict, dataset: Dataset, folder: Path, **changes: Any) -> tuple[Any, Learner, Progress]:
+def begin(name: str, tiny: dict, dataset: Dataset, folder: Path, **changes: Any) -> tuple[Any, TrainState, Progress]:
     """A stage, a learner at its start and the progress for it."""
     stage = STAGES[name](replace(tiny[name], **changes))
     learner = stages.begin(stage, tiny["model"], len(dataset.catalogue), {})
     return stage, learner, Progress.under(folder, stage, learner, dataset, tiny["model"], "code")
 
 
-def remembered(learner: Learner) -> dict[str, torch.Tensor]:
+def remembered(learner: TrainState) -> dict[str, torch.Tensor]:
     state = {f"{name}/{key}": x for name, values in stages.moments(learner).items() for key, x in values.items()}
     best = {f"best/{name}": value for name, value in (learner.best_weights or {}).items()}
     return {**learner.network.state_dict(), **state, **best}
 
 
-def assert_alike(one: Learner, other: Learner) -> None:
+def assert_alike(one: TrainState, other: TrainState) -> None:
     assert one.log == other.log
     assert one.best_epoch == other.best_epoch
     first, second = remembered(one), remembered(other)

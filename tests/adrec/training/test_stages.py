@@ -18,7 +18,7 @@ from adrec.evaluation.ranking import network_scorer, rank_targets
 from adrec.recommenders.oracle import oracle_scorer
 from adrec.recommenders.popularity import count, popularity_scorer
 from adrec.training import stages
-from adrec.training.trainer import Learner
+from adrec.training.trainer import TrainState
 from components import finetune, pretrain, warmup
 
 
@@ -27,13 +27,13 @@ def dataset(tiny_dataset: Path) -> Dataset:
     return Dataset.read(tiny_dataset)
 
 
-def run(stage: stages.Stage, learner: Learner, dataset: Dataset, model: config.Model) -> Learner:
+def run(stage: stages.Stage, learner: TrainState, dataset: Dataset, model: config.Model) -> TrainState:
     for _ in stages.train(stage, learner, dataset, model):
         pass
     return learner
 
 
-def start(name: str, tiny: dict, dataset: Dataset, **changes: object) -> tuple[stages.Stage, Learner]:
+def start(name: str, tiny: dict, dataset: Dataset, **changes: object) -> tuple[stages.Stage, TrainState]:
     options = replace(tiny[name], **changes)
     stage = {"pretrain": stages.pretrain_stage, "warmup": stages.warmup_stage, "finetune": stages.finetune_stage}[name]
     return stage(options), stages.begin(stage(options), tiny["model"], len(dataset.catalogue), {})
@@ -194,4 +194,4 @@ def test_training_goes_from_popularity_most_of_the_way_to_the_oracle(tiny: dict)
 
 
 def _ranks(scorer: object, data: Dataset) -> np.ndarray:
-    return rank_targets(scorer, *data.questions("test"), exclude_history=False)
+    return rank_targets(scorer, *data.examples("test"), exclude_history=False)

@@ -13,7 +13,7 @@ from torch import Tensor
 from adrec.data.dataset import Dataset
 from adrec.nn.batches import Batch
 from adrec.training.stages import ITEM_EMBEDDING, begin, pretrain_stage
-from adrec.training.trainer import Epoch, Learner, fit, patience_is_over
+from adrec.training.trainer import Epoch, TrainState, fit, patience_is_over
 
 LEARNING_RATE = 0.003
 
@@ -23,18 +23,18 @@ def dataset(tiny_dataset: Path) -> Dataset:
     return Dataset.read(tiny_dataset)
 
 
-def learner_of(tiny: dict, dataset: Dataset) -> Learner:
+def learner_of(tiny: dict, dataset: Dataset) -> TrainState:
     return begin(pretrain_stage(tiny["pretrain"]), tiny["model"], len(dataset.catalogue), {})
 
 
-def epochs_of(learner: Learner, dataset: Dataset, epochs: int, **options: Any) -> Iterator[Epoch]:
+def epochs_of(learner: TrainState, dataset: Dataset, epochs: int, **options: Any) -> Iterator[Epoch]:
     """Training in batches of 32 users, of which there are five."""
     options = {"batch_size": 32, "max_length": 12, "learning_rate": LEARNING_RATE, **options}
     return fit(learner, dataset.training, epochs=epochs, **options)
 
 
 @pytest.fixture
-def shown(tiny: dict, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> tuple[Learner, list[Batch]]:
+def shown(tiny: dict, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> tuple[TrainState, list[Batch]]:
     """A learner, and the batches that its network has been given."""
     learner, batches = learner_of(tiny, dataset), []
     losses = learner.network.losses
@@ -47,7 +47,7 @@ def shown(tiny: dict, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> tupl
     return learner, batches
 
 
-def test_each_epoch_has_batches_of_another_order(shown: tuple[Learner, list[Batch]], dataset: Dataset) -> None:
+def test_each_epoch_has_batches_of_another_order(shown: tuple[TrainState, list[Batch]], dataset: Dataset) -> None:
     learner, batches = shown
     for epoch in epochs_of(learner, dataset, 2):
         learner.record(epoch)
@@ -58,7 +58,7 @@ def test_each_epoch_has_batches_of_another_order(shown: tuple[Learner, list[Batc
 
 
 def test_batches_have_the_multiple_of_rows_that_their_learner_asks_for(
-    shown: tuple[Learner, list[Batch]], dataset: Dataset
+    shown: tuple[TrainState, list[Batch]], dataset: Dataset
 ) -> None:
     learner, batches = shown
     next(epochs_of(replace(learner, multiple=7), dataset, 1))

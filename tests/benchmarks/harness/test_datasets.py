@@ -25,8 +25,8 @@ def test_item_n_has_number_n_and_the_split_is_that_of_the_file(tmp_path: Path) -
     data = datasets.read(written(tmp_path, ROWS))
     assert data.catalogue.numbers(["1", "2", "3", "4"]).tolist() == [1, 2, 3, 4]
     assert [history.tolist() for history in data.training] == [[2, 1], [1]]
-    assert data.questions("validation")[1].tolist() == [4, 3]
-    assert data.questions("test")[1].tolist() == [3, 2]
+    assert data.examples("validation")[1].tolist() == [4, 3]
+    assert data.examples("test")[1].tolist() == [3, 2]
 
 
 @given(order=st.permutations(range(1, 13)), cuts=st.sets(st.sampled_from([3, 6, 9])))

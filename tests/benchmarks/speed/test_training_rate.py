@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from adrec.data.dataset import Dataset
-from adrec.nn.batches import Resident, pack
+from adrec.nn.batches import DeviceHistories, pack
 from adrec.training import stages
 from benchmarks.speed import training_rate
 from benchmarks.speed.training import learner
@@ -24,7 +24,7 @@ def data(tiny_dataset: Path) -> Dataset:
 def test_all_products_of_a_step_are_counted(data: Dataset, tiny: dict[str, Any]) -> None:
     stage, model = stages.pretrain_stage(tiny["pretrain"]), tiny["model"]
     student = learner(stage, model, len(data.catalogue))
-    batch = pack(Resident.of(data.training, model.max_length), np.arange(len(data.training)), model.max_length)
+    batch = pack(DeviceHistories.of(data.training, model.max_length), np.arange(len(data.training)), model.max_length)
     rows, width = batch.layout.segments_RW.shape
     linear = 12 * model.dimension**2  # four of attention, eight of feed-forward
     attention = 2 * width * model.dimension  # logits and what they weigh

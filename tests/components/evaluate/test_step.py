@@ -144,15 +144,15 @@ def test_a_candidate_is_chosen_by_its_best_epoch_not_its_last() -> None:
 
 def test_excluding_the_history_holds_for_networks_too(tiny: dict, tiny_dataset: Path, tiny_run: Path) -> None:
     data = Dataset.read(tiny_dataset)
-    histories, targets = data.questions("test")
+    histories, targets = data.examples("test")
     new = np.array([target not in history for history, target in zip(histories, targets, strict=True)])
     candidates = {"adrec": Checkpoint.read(tiny_run / "finetuned")}
-    without, among = (
+    mask_seen, candidate_mask = (
         evaluate.candidate_ranks(data, candidates, replace(tiny["evaluate"], exclude_history=excluded))["adrec"][new]
         for excluded in (True, False)
     )
-    assert (without <= among).all()
-    assert (without < among).any()
+    assert (mask_seen <= candidate_mask).all()
+    assert (mask_seen < candidate_mask).any()
     champion = evaluate.champion_ranks(tiny_run / "winner", data, exclude_history=True)[new]
     assert (champion < evaluate.champion_ranks(tiny_run / "winner", data, exclude_history=False)[new]).any()
 

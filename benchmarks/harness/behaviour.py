@@ -43,15 +43,10 @@ COMPARED = {
     "stage 3": "finetuned/model.safetensors",
     "metrics": "metrics.json",
 }
-# The library's module had another name in the first layout.
 ANSWERS = """
-import sys
+import importlib, sys
 from pathlib import Path
-try:
-    from adrec.inference import Recommender
-except ImportError:
-    from adrec.recommend import Recommender
-model = Recommender.load(Path(sys.argv[1]))
+model = importlib.import_module(sys.argv[1]).Recommender.load(Path(sys.argv[2]))
 items = model.catalogue.items
 for n in range(20):
     found = model.recommend(list(items[n : n + 1 + n % 7]), 20)
@@ -67,15 +62,17 @@ def results(checkout: Path, folder: Path) -> Iterator[tuple[str, str]]:
     (folder / "params.yaml").write_text(yaml.safe_dump(document))
     own = {"PYTHONPATH": str(checkout), "ADREC_PROGRESS_DIR": str(folder / "progress"), "OMP_NUM_THREADS": "1"}
     environment = os.environ | own
+    # Both modules had other names in the first layout.
     module = "components" if (checkout / "components" / "__main__.py").exists() else "components.cli"
+    library = "adrec.inference" if (checkout / "adrec" / "inference.py").exists() else "adrec.recommend"
     for step, artifacts in STEPS.items():
         paths = [word for name in artifacts for word in (f"--{name}", NAMES.get(name, name))]
         command = [sys.executable, "-m", module, step, *paths]
         subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
     for name, path in COMPARED.items():
         yield name, hashlib.sha256((folder / path).read_bytes()).hexdigest()
-    program = [sys.executable, "-c", ANSWERS, "winner"]
-    said = subprocess.run(program, cwd=folder, env=environment, check=True, capture_output=True)  # noqa: S603
+    program = [sys.executable, "-c", ANSWERS, library, "winner"]
+    said = subprocess.run(program, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE)  # noqa: S603
     yield "answers", hashlib.sha256(said.stdout).hexdigest()
 
 

@@ -53,4 +53,4 @@ def test_numbers_are_written_for_people(value: object, text: str) -> None:
 
 def test_a_value_that_a_template_misses_is_an_error() -> None:
     with pytest.raises(UndefinedError):
-        page.render("validation.html")
+        page.render("validate/page.html")

@@ -46,7 +46,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from adrec import config
-from components import version
+from components.version import step as version
 folder, data, registry = map(Path, sys.argv[1:])
 section = config.Version(name="interactions", registry=str(registry), remote=str(folder / "remote"))
 paths = {"validation": folder / "validation", "versioned": data.with_suffix(".json")}

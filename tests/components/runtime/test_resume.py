@@ -22,7 +22,7 @@ from adrec.training.resume import PROGRESS_FILE
 from components import __main__ as cli
 from components.runtime import training_loop
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 EPOCHS = 22
 # Runs a step that waits, as long as may be, once it has saved the epoch that it is given and before it tells of it.
 HALTING = """

@@ -19,7 +19,7 @@ from features import settings as places
 from features.online import writer
 from tests.features.conftest import at_seconds, interactions
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NINE = datetime.fromtimestamp(9, UTC)
 
 
@@ -75,7 +75,7 @@ def held(folder: Path) -> bool:
     if address := os.environ.get(places.REDIS_VARIABLE):
         return bool(redis.Redis.from_url(f"redis://{address}").exists("adrec:writing"))
     try:
-        FileLock(folder / "writer.db.lock").acquire(blocking=False).lock.release()
+        FileLock(folder / "online.db.lock").acquire(blocking=False).lock.release()
     except Timeout:
         return True
     return False

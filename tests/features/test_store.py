@@ -272,7 +272,7 @@ def test_an_online_store_that_was_lost_is_told_in_a_sentence_and_comes_back_by_p
 ) -> None:
     store.publish(interactions(ann=["a"]), settings)
     store.append(store.open_store(), "ann", "b", second(9))
-    (sqlite_folder / "writer.db").unlink()
+    (sqlite_folder / "online.db").unlink()
     opened = store.open_store()
     for act in (lambda: store.history(opened, "ann"), lambda: store.append(opened, "ann", "c", second(10))):
         with pytest.raises(OSError, match=r"^the feature store does not answer: no such table: .* publish again"):

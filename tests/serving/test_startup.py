@@ -38,7 +38,7 @@ def test_the_service_may_start_where_everything_is_as_labelled(model: Path) -> N
 def test_a_store_that_cannot_be_read_is_refused(model: Path) -> None:
     interaction = {"user_id": ["ann"], "item_id": ["a"], "timestamp": [datetime.now(UTC)]}
     store.publish(pl.DataFrame(interaction), load(PARAMS)["publish"])
-    (model / "features" / "writer.db").unlink()
+    (model / "features" / "online.db").unlink()
     with pytest.raises(OSError, match="the feature store does not answer: no such table"):
         startup.check(model, labels())
 

@@ -44,8 +44,8 @@ def run(
         FileNotFoundError: a file is not there.
         ValueError: two sections do not go together, or a file is not what it should be.
     """
-    for sentence in cross_checks(model=model, evaluate=evaluate, gate=gate, publish=publish, serve=serve):
-        raise ValueError(f"params: {sentence}")
+    if faults := list(cross_checks(model=model, evaluate=evaluate, gate=gate, publish=publish, serve=serve)):
+        raise ValueError("; ".join(f"params: {fault}" for fault in faults))
     references(evaluate)
     return Keys(source_key(ingest), reference_key(evaluate))
 

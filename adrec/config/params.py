@@ -28,15 +28,23 @@ def check(document: Mapping[str, Any], where: str) -> dict[str, config.Section]:
     """Parse every section of a `params.yaml`'s `document`, which was found at `where`.
 
     Raises:
-        ValueError: a section is unknown or missing, one does not parse, or two do not go together.
+        ValueError: sections are unknown, missing or invalid, or do not go together; the message lists every fault.
     """
+    faults = []
     for key in sorted(document.keys() ^ config.SECTIONS.keys(), key=str):
         state = "unknown" if key in document else "missing"
-        raise ValueError(f"{where}: section {key!r} is {state}; the sections are {', '.join(config.SECTIONS)}")
-    sections = {name: config.parse(section, document[name]) for name, section in config.SECTIONS.items()}
-    for sentence in cross_checks(**cast(Any, sections)):
-        raise ValueError(f"{where}: {sentence}")
-    return sections
+        faults.append(f"{where}: section {key!r} is {state}; the sections are {', '.join(config.SECTIONS)}")
+    sections = {}
+    for name in document.keys() & config.SECTIONS.keys():
+        try:
+            sections[name] = config.parse(config.SECTIONS[name], document[name])
+        except ValueError as error:
+            faults.append(str(error))
+    if not faults:
+        faults = [f"{where}: {fault}" for fault in cross_checks(**cast(Any, sections))]
+    if faults:
+        raise ValueError("; ".join(sorted(faults)))
+    return {name: sections[name] for name in config.SECTIONS}
 
 
 def cross_checks(
@@ -54,7 +62,7 @@ def cross_checks(
             f"publish.max_length = {publish.max_length} must be at least model.max_length = {model.max_length}: "
             "the service would show the model less of a user than it was trained on"
         )
-    for metric in {*gate.minimum, *gate.margin, *gate.tolerance}:
+    for metric in sorted({*gate.minimum, *gate.margin, *gate.tolerance}):
         if int(metric.partition("@")[2]) not in evaluate.cutoffs:
             yield f"gate names {metric}, but evaluate.cutoffs = {evaluate.cutoffs} does not measure it"
     if serve.steps > model.diffusion_steps:

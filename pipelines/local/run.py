@@ -2,7 +2,7 @@
 
     python -m pipelines run [--source FILE --format FORMAT] [--set section.key=value …]
 
-What did not change since an earlier run is not done again. State and results are kept under `artifacts/`.
+Unchanged steps are cached. State and results are kept under `artifacts/`.
 """
 
 import contextlib

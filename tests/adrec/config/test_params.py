@@ -46,6 +46,19 @@ def test_serving_by_steps_that_will_not_be_measured_is_refused(
     assert load(changed(serve={"steps": 8}))
 
 
+def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
+    document = yaml.safe_load(DEFAULTS.read_text())
+    document["pretrain"]["epochs"] = 0
+    document["gate"]["minimun"] = document["gate"].pop("minimum")
+    document["modle"] = document.pop("model")
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(document))
+    with pytest.raises(ValueError, match="is unknown") as error:
+        load(path)
+    for fault in ("'modle' is unknown", "'model' is missing", "pretrain.epochs = 0", "gate.minimun is unknown"):
+        assert fault in str(error.value)
+
+
 def test_a_misspelt_section_is_named(tmp_path: Path) -> None:
     document = yaml.safe_load(DEFAULTS.read_text())
     document["finetun"] = document.pop("finetune")

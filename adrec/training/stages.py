@@ -5,6 +5,7 @@
 3. `finetune`: everything learns, with the optimiser that warm-up left.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -109,6 +110,7 @@ def begin(
     device = choose_device(model.device)
     place = join(device)
     _check_combination(stage, model, place)
+    _warn_of_slow_precision(model, device)
     torch.manual_seed(derived_seed(model.seed, stage.name, 0))
     network = network_class(stage.network)(model, num_items)
     unknown = network.load_state_dict(weights, strict=False).unexpected_keys
@@ -123,6 +125,17 @@ def begin(
         compile_blocks(network)
     precision, rows = PRECISIONS[model.precision], multiple(stage.options.batch_size) if model.compile else 1
     return TrainState(stage.name, network, optimizer, model.seed, device, precision, place, rows)
+
+
+def _warn_of_slow_precision(model: config.Model, device: torch.device) -> None:
+    """Warn where bfloat16 is emulated: oneDNN, which computes torch's products on a processor, needs AVX-512 for it."""
+    if model.precision == "bfloat16" and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        warnings.warn(
+            "model.precision = 'bfloat16', but this processor has no instructions for it, so that training is many "
+            "times slower than with 'float32'; use 'float32', or a GPU",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def _check_combination(stage: Stage, model: config.Model, place: Place) -> None:

@@ -1,5 +1,6 @@
 """The three stages: hand-over, freezing, early stopping, and what training achieves."""
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -162,6 +163,20 @@ def test_scores_that_are_no_numbers_are_not_ranked(tiny: dict, dataset: Dataset)
 def test_asking_for_cuda_without_a_gpu_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="no CUDA device"):
         stages.choose_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("precision", "supported", "warned"), [("bfloat16", False, 1), ("bfloat16", True, 0), ("float32", False, 0)]
+)
+def test_bfloat16_without_instructions_for_it_is_warned_of(
+    tiny: dict, monkeypatch: pytest.MonkeyPatch, precision: str, supported: bool, warned: int
+) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: supported)
+    model = replace(tiny["model"], precision=precision, device="cpu")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        stages.begin(stages.pretrain_stage(tiny["pretrain"]), model, 5, {})
+    assert sum("model.precision = 'bfloat16'" in str(warning.message) for warning in caught) == warned
 
 
 def test_training_goes_from_popularity_most_of_the_way_to_the_oracle(tiny: dict) -> None:

@@ -45,8 +45,7 @@ class Typing:
         needed = self._kept or [ours for ours in self.columns if ours in REQUIRED or self.columns[ours] != ours]
         for ours in needed:
             if self.columns[ours] not in names:
-                found = ", ".join(map(repr, names[:20]))
-                raise ValueError(f"there is no column {self.columns[ours]!r} to take {ours} from; the file has {found}")
+                raise ValueError(_missing(ours, self.columns[ours], names))
         self._kept = self._kept or [ours for ours in SCHEMA if self.columns.get(ours) in names]
 
     def _parsed(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -68,6 +67,14 @@ class Typing:
         if ours != TIMESTAMP:
             return PARSERS[ours](raw)
         return self._clock(raw) if self._clock else pl.Series([None] * len(raw), dtype=SCHEMA[TIMESTAMP])
+
+
+def _missing(ours: str, theirs: str, names: Sequence[str]) -> str:
+    """The sentence for a column that the file lacks, with the setting where only the case of its name differs."""
+    found = ", ".join(map(repr, names[:20]))
+    alike = next((name for name in names if name.casefold() == theirs.casefold()), None)
+    advice = f"; set ingest.columns.{ours}={alike}" if alike else ""
+    return f"there is no column {theirs!r} to take {ours} from; the file has {found}{advice}"
 
 
 def _short(value: object) -> str:

@@ -153,7 +153,7 @@ def test_a_file_is_read_from_a_web_server(source: Path) -> None:
     ("content", "file_format", "sentence"),
     [
         (b"", "csv", "the file is empty"),
-        (b"User_ID,item_id,timestamp\n", "csv", "has 'User_ID', 'item_id', 'timestamp'; set ingest.columns.user_id=User_ID"),
+        (b"User_ID,item_id,timestamp\n", "csv", "'timestamp'; set ingest.columns.user_id=User_ID"),
         (b"user,item,timestamp\n", "csv", "no column 'user_id' to take user_id from; the file has 'user', 'item'"),
         (HEADER + b"a,b,1,5\nc,d,1,good\n", "csv", "line 3: rating = 'good' is not a finite number"),
         (HEADER + b"a,b,1,nan\n", "csv", "line 2: rating = 'nan' is not a finite number"),

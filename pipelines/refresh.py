@@ -21,7 +21,7 @@ ASSIGNMENTS = [f"{name}.{key}={value}" for name, keys in UNLIKE_TRAINING.items()
 EVENTS: dict[str, Any] = {name: PARAMS[name] | UNLIKE_TRAINING.get(name, {}) for name in SECTIONS}
 
 
-@dsl.pipeline(name="adrec-features", display_name="ADRec features", description="Take new events in, and publish.")
+@dsl.pipeline(name="adrec-refresh", display_name="ADRec refresh", description="Take new events in, and publish.")
 def refresh(
     ingest: dict = EVENTS["ingest"],
     validate: dict = EVENTS["validate"],

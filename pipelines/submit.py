@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("graph", nargs="?", choices=GRAPHS, default=GRAPHS[0])
     parser.add_argument("--host", required=True, help="where Kubeflow Pipelines is, as in https://kubeflow.example.com")
     parser.add_argument("--every", metavar="CRON", help="run again and again, as in '0 3 * * *'")
-    parser.add_argument("--experiment", help="whose run it is (adrec-training, adrec-features)")
+    parser.add_argument("--experiment", help="whose run it is (adrec-training, adrec-refresh)")
     options = parser.parse_args(arguments)
     try:
         print(send(options))

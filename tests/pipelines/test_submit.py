@@ -94,7 +94,7 @@ def test_a_schedule_is_made_once(host: str, created: dict[str, Any], capsys: pyt
     assert handed["ingest"]["source"] == "s3://events/today.csv"
     assert handed["version"]["name"] == "events"
     assert submit.main(arguments) == 1
-    assert "there is a recurring run 'adrec-features'" in capsys.readouterr().err
+    assert "there is a recurring run 'adrec-refresh'" in capsys.readouterr().err
     assert len(created["recurringruns"]) == 1
 
 

@@ -49,7 +49,7 @@ def build(interactions: Path, rows: pl.LazyFrame, prepare: config.Prepare) -> tu
     if prepare.engine == "spark":
         from adrec.data import spark  # PySpark comes with an extra
 
-        return spark.build(interactions, prepare.min_rating, prepare.core)
+        return spark.build_histories(interactions, prepare.min_rating, prepare.core)
     return build_histories(keep_positives(rows, prepare.min_rating), prepare.core)
 
 

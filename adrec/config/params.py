@@ -35,16 +35,17 @@ def check(document: Mapping[str, Any], where: str) -> dict[str, config.Section]:
         state = "unknown" if key in document else "missing"
         faults.append(f"{where}: section {key!r} is {state}; the sections are {', '.join(config.SECTIONS)}")
     sections = {}
-    for name in document.keys() & config.SECTIONS.keys():
+    for name, section in config.SECTIONS.items():
         try:
-            sections[name] = config.parse(config.SECTIONS[name], document[name])
+            if name in document:
+                sections[name] = config.parse(section, document[name])
         except ValueError as error:
             faults.append(str(error))
-    if not faults:
+    if not faults:  # sections that are sound, each by itself, may still not go together
         faults = [f"{where}: {fault}" for fault in cross_checks(**cast(Any, sections))]
     if faults:
-        raise ValueError("; ".join(sorted(faults)))
-    return {name: sections[name] for name in config.SECTIONS}
+        raise ValueError("; ".join(faults))
+    return sections
 
 
 def cross_checks(

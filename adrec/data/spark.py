@@ -22,8 +22,8 @@ NUMBER = "number"
 EVENTS = "events"
 
 
-def build(interactions: Path, min_rating: float, core: int) -> tuple[Catalogue, Histories]:
-    """What `build_histories` makes of the liked interactions, row for row.
+def build_histories(interactions: Path, min_rating: float, core: int) -> tuple[Catalogue, Histories]:
+    """What `adrec.data.build` makes of the liked interactions, row for row.
 
     Args:
         interactions: the Parquet file.
@@ -34,10 +34,10 @@ def build(interactions: Path, min_rating: float, core: int) -> tuple[Catalogue, 
         ValueError: PySpark or Java is missing.
     """
     session = open_session()
-    rows = k_core_mask(liked(session.read.parquet(str(interactions.absolute())), min_rating), core)
+    rows = k_core(keep_positives(session.read.parquet(str(interactions.absolute())), min_rating), core)
     items = rows.groupBy(ITEM).agg({ROW: "min"}).orderBy(f"min({ROW})").toArrow()[ITEM]
     numbers = pa.table({ITEM: items, NUMBER: pa.array(range(1, len(items) + 1), pa.int32())})
-    histories = argsort_by_user_time(rows.join(session.createDataFrame(numbers), ITEM)).toArrow()
+    histories = histories_of(rows.join(session.createDataFrame(numbers), ITEM)).toArrow()
     lists = (histories[name].combine_chunks() for name in (NUMBER, TIMESTAMP))
     return Catalogue(tuple(items.to_pylist())), Histories.of_lists(histories[USER].to_pylist(), *lists)
 
@@ -62,13 +62,13 @@ def open_session() -> "SparkSession":
     return session
 
 
-def liked(rows: "DataFrame", min_rating: float) -> "DataFrame":
+def keep_positives(rows: "DataFrame", min_rating: float) -> "DataFrame":
     """User, item, microseconds and place in the file of the rows rated at least `min_rating`."""
     rated = rows.where(rows[RATING] >= min_rating) if RATING in rows.columns else rows
     return rated.selectExpr(USER, ITEM, f"unix_micros({TIMESTAMP}) as {TIMESTAMP}", f"_metadata.row_index as {ROW}")
 
 
-def k_core_mask(rows: "DataFrame", core: int) -> "DataFrame":
+def k_core(rows: "DataFrame", core: int) -> "DataFrame":
     """Drop users and items with fewer than `core` interactions until none is left.
 
     Each pass is kept on the executors: without that, every pass would do all passes before it again.
@@ -84,7 +84,7 @@ def k_core_mask(rows: "DataFrame", core: int) -> "DataFrame":
     return rows
 
 
-def argsort_by_user_time(rows: "DataFrame") -> "DataFrame":
+def histories_of(rows: "DataFrame") -> "DataFrame":
     """One row for each user, in the order of first appearance: events (time, place, item number), oldest first."""
     from pyspark.sql import functions as sql
 

@@ -25,10 +25,10 @@ class Layout:
     Attributes:
         lengths_B: tokens of each history, int64.
         starts_B: of each history's first token in the flattened rows, int64.
-        spot_M: of each token in the flattened rows, int64.
+        slot_M: of each token in the flattened rows, int64.
         segments_RW: which history of its row a token belongs to, from 1 on, int64 [R, W]; 0 is padding.
-        of_M: which history a token belongs to, int64.
-        lead: Z.
+        history_M: which history a token belongs to, int64.
+        num_sink_tokens: Z.
     """
 
     lengths_B: Tensor
@@ -115,17 +115,17 @@ class Layout:
 
         What comes after a history's end means nothing.
         """
-        return x_RW.flatten(0, 1)[self._spot_BL]
+        return x_RW.flatten(0, 1)[self._slot_BL]
 
     @cached_property
-    def _spot_BL(self) -> Tensor:
+    def _slot_BL(self) -> Tensor:
         """Of each history's own places in the flattened rows, int64 [B, Z + L]."""
         width = self.segments_RW.shape[1]
         places_BL = self.starts_B[:, None] + torch.arange(self.longest, device=self.starts_B.device)
-        lead_BZ = (self.starts_B // width * width)[:, None] + torch.arange(
+        sink_BZ = (self.starts_B // width * width)[:, None] + torch.arange(
             self.num_sink_tokens, device=self.starts_B.device
         )
-        return torch.cat([lead_BZ, places_BL.clamp(max=self.segments_RW.numel() - 1)], dim=1)
+        return torch.cat([sink_BZ, places_BL.clamp(max=self.segments_RW.numel() - 1)], dim=1)
 
     def up_to_end(self, x_RW: Tensor) -> Tensor:
         """`histories`, with what stands at each history's end in the last place too: as `seen_by_last` has it."""

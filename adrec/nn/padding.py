@@ -23,7 +23,7 @@ class Padding(Protocol):
     """How a network reads rows in which the padding is left out.
 
     Attributes:
-        lead: Z, the padding tokens before each row.
+        num_sink_tokens: Z, the padding tokens before each row.
         first_candidate: the first row of the item embedding that training ranks: 1, or 0 where padding is a class too.
     """
 

@@ -40,37 +40,37 @@ class Progress:
 
     @classmethod
     def under(
-        cls, root: Path, stage: Stage, learner: TrainState, dataset: Dataset, model: config.Model, code: str
+        cls, root: Path, stage: Stage, train_state: TrainState, dataset: Dataset, model: config.Model, code: str
     ) -> Self:
-        """The progress, below `root`, of `learner` at the start of `stage`; `code` is a hash of the sources."""
+        """The progress, below `root`, of `train_state` at the start of `stage`; `code` is a hash of the sources."""
         outcome = {
             "options": stage.options.as_dict(),
             "model": model.as_dict(),
-            "device": str(learner.device),
+            "device": str(train_state.device),
             "torch": torch.__version__,
             "code": code,
             "split": dataset.split.as_dict(),
         }
         histories = dataset.histories
         data = {"items": torch.from_numpy(histories.items), "offsets": torch.from_numpy(histories.offsets)}
-        key = fingerprint({**_tensors(learner), **data}, json.dumps([stage.name, outcome]))
+        key = fingerprint({**_tensors(train_state), **data}, json.dumps([stage.name, outcome]))
         return cls(root / f"{stage.name}-{key[:16]}", key)
 
-    def save(self, learner: TrainState) -> None:
-        """Put `learner` in the place of what was saved before; a kill at any moment leaves the one or the other."""
-        tensors = on_cpu(_tensors(learner))
-        log = [epoch.as_dict() for epoch in learner.log]
-        about = json.dumps({"key": self.key, "log": log, "best_epoch": learner.best_epoch})
+    def save(self, train_state: TrainState) -> None:
+        """Put `train_state` in the place of what was saved before; a kill at any moment leaves the one or the other."""
+        tensors = on_cpu(_tensors(train_state))
+        log = [epoch.as_dict() for epoch in train_state.log]
+        about = json.dumps({"key": self.key, "log": log, "best_epoch": train_state.best_epoch})
         self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.folder / f".{uuid4().hex}.part"  # no other run of the same stage may write to it
         save_file(tensors, unfinished, {"about": about, "fingerprint": fingerprint(tensors, about)})
         unfinished.replace(self.folder / PROGRESS_FILE)
 
-    def restore(self, learner: TrainState) -> None:
-        """Bring `learner` from the start of the stage to where `save` saw it, if it did.
+    def restore(self, train_state: TrainState) -> None:
+        """Bring `train_state` from the start of the stage to where `save` saw it, if it did.
 
         Raises:
-            ValueError: what is there is damaged or another stage's; `learner` is as it was.
+            ValueError: what is there is damaged or another stage's; `train_state` is as it was.
         """
         file = self.folder / PROGRESS_FILE
         if not file.exists():
@@ -78,11 +78,11 @@ class Progress:
         about, tensors = _read(file)
         if about["key"] != self.key:
             raise ValueError(f"{file} is the progress of something else")
-        learner.network.load_state_dict(_within("weights/", tensors))
-        load_moments(learner.network, learner.optimizer, nested(_within("moments/", tensors)))
-        best = {name: value.to(learner.device) for name, value in _within("best/", tensors).items()}
-        learner.best_weights, learner.best_epoch = best or None, about["best_epoch"]
-        learner.log = [Epoch(**epoch) for epoch in about["log"]]
+        train_state.network.load_state_dict(_within("weights/", tensors))
+        load_moments(train_state.network, train_state.optimizer, nested(_within("moments/", tensors)))
+        best = {name: value.to(train_state.device) for name, value in _within("best/", tensors).items()}
+        train_state.best_weights, train_state.best_epoch = best or None, about["best_epoch"]
+        train_state.log = [Epoch(**epoch) for epoch in about["log"]]
 
     def forget(self) -> None:
         """The stage has ended and its checkpoint is written."""
@@ -98,12 +98,12 @@ def fingerprint(tensors: dict[str, Tensor], about: str) -> str:
     return digest.hexdigest()
 
 
-def _tensors(learner: TrainState) -> dict[str, Tensor]:
-    """All tensors that `learner` remembers."""
+def _tensors(train_state: TrainState) -> dict[str, Tensor]:
+    """All tensors that `train_state` remembers."""
     kinds = {
-        "weights": learner.network.state_dict(),
-        "moments": flat(moments(learner)),
-        "best": learner.best_weights or {},
+        "weights": train_state.network.state_dict(),
+        "moments": flat(moments(train_state)),
+        "best": train_state.best_weights or {},
     }
     return {f"{kind}/{name}": value for kind, tensors in kinds.items() for name, value in tensors.items()}
 

@@ -1,4 +1,4 @@
-"""The three stages of ADRec as data, and how a learner for each begins.
+"""The three stages of ADRec as data, and the state that each starts training from.
 
 1. `pretrain`: SASRec learns the item embeddings.
 2. `warmup`: ADRec's backbone learns while those embeddings are frozen.
@@ -95,7 +95,7 @@ def begin(
     weights: dict[str, Tensor],
     optimizer_state: dict[str, dict[str, Tensor]] | None = None,
 ) -> TrainState:
-    """A learner at the start of `stage`.
+    """The training state at the start of `stage`.
 
     Args:
         stage: the stage.
@@ -149,16 +149,16 @@ def _check_combination(stage: Stage, model: config.Model, place: Place) -> None:
         raise ValueError(f"model.compile = true goes {need}: what is compiled runs backward once")
 
 
-def train(stage: Stage, learner: TrainState, dataset: Dataset, model: config.Model) -> Iterator[Epoch]:
+def train(stage: Stage, train_state: TrainState, dataset: Dataset, model: config.Model) -> Iterator[Epoch]:
     """Run `stage`, yielding each epoch after it is recorded, until its epochs or its patience are over.
 
-    A learner that has epochs in its log goes on after them.
+    A state that has epochs in its log continues after them.
 
     Raises:
         FloatingPointError: training diverges.
     """
     epochs = fit(
-        learner,
+        train_state,
         dataset.training,
         epochs=stage.options.epochs,
         batch_size=stage.options.batch_size,
@@ -168,31 +168,31 @@ def train(stage: Stage, learner: TrainState, dataset: Dataset, model: config.Mod
         before_step=stage.before_step,
     )
     rule = stage.early_stopping
-    if rule and patience_is_over(learner.log, rule.patience):
+    if rule and patience_is_over(train_state.log, rule.patience):
         return  # it ended before; only what came after it was cut off
     for epoch in epochs:
         if rule and (epoch.number % rule.evaluate_every == 0 or epoch.number == rule.epochs):
-            epoch = replace(epoch, validation=validate(learner, dataset, model))
-        learner.record(epoch)
+            epoch = replace(epoch, validation=validate(train_state, dataset, model))
+        train_state.record(epoch)
         yield epoch
-        if rule and patience_is_over(learner.log, rule.patience):
+        if rule and patience_is_over(train_state.log, rule.patience):
             return
 
 
-def validate(learner: TrainState, dataset: Dataset, model: config.Model) -> dict[str, float]:
+def validate(train_state: TrainState, dataset: Dataset, model: config.Model) -> dict[str, float]:
     """Metrics on the validation targets by the paper's protocol: the whole catalogue, history included.
 
     Of several processes each ranks its share of the targets; all get the same metrics, so none stops alone.
     """
-    learner.network.eval()
+    train_state.network.eval()
     histories, targets = dataset.examples("validation")
-    scorer = network_scorer(learner.network, model.max_length, learner.device)
-    ranks = torch.zeros(len(targets), dtype=torch.int64, device=learner.device)
-    own = np.arange(learner.place.process, len(targets), learner.place.processes)
+    scorer = network_scorer(train_state.network, model.max_length, train_state.device)
+    ranks = torch.zeros(len(targets), dtype=torch.int64, device=train_state.device)
+    own = np.arange(train_state.place.process, len(targets), train_state.place.processes)
     with eager(model.compile):
         found = rank_targets(scorer, histories.only(own), targets[own], exclude_history=False)
-    ranks[own] = torch.from_numpy(found).to(learner.device)
-    return means(distributed.total(ranks, learner.place).cpu().numpy(), VALIDATION_CUTOFFS)
+    ranks[own] = torch.from_numpy(found).to(train_state.device)
+    return means(distributed.total(ranks, train_state.place).cpu().numpy(), VALIDATION_CUTOFFS)
 
 
 def embeddings_of(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -200,10 +200,10 @@ def embeddings_of(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return {ITEM_EMBEDDING: weights[ITEM_EMBEDDING]}
 
 
-def moments(learner: TrainState) -> dict[str, dict[str, Tensor]]:
+def moments(train_state: TrainState) -> dict[str, dict[str, Tensor]]:
     """Adam's state by parameter name; parameters that never had a gradient have none."""
-    state = learner.optimizer.state
-    return {name: dict(state[p]) for name, p in learner.network.named_parameters() if p in state}
+    state = train_state.optimizer.state
+    return {name: dict(state[p]) for name, p in train_state.network.named_parameters() if p in state}
 
 
 def load_moments(network: EmbeddingNetwork, optimizer: torch.optim.Adam, state: dict[str, dict[str, Tensor]]) -> None:

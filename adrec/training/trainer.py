@@ -94,7 +94,7 @@ class TrainState:
 
 
 def fit(
-    learner: TrainState,
+    train_state: TrainState,
     histories: Histories,
     *,
     epochs: int,
@@ -107,7 +107,7 @@ def fit(
     """Train until `epochs` are done, yielding each without validation; the caller records it.
 
     Args:
-        learner: continues after the epochs in its log.
+        train_state: continues after the epochs in its log.
         histories: what training may see.
         epochs: in all, those in the log included.
         batch_size: users, of all processes together.
@@ -119,23 +119,23 @@ def fit(
     Raises:
         FloatingPointError: a loss is not finite, or an epoch leaves weights that are not.
     """
-    objective = share(Objective(learner.network, learner.precision), learner.place)
-    resident = DeviceHistories.of(histories, max_length, learner.device)
-    for number in range(len(learner.log) + 1, epochs + 1):
-        for group in learner.optimizer.param_groups:
+    objective = share(Objective(train_state.network, train_state.precision), train_state.place)
+    resident = DeviceHistories.of(histories, max_length, train_state.device)
+    for number in range(len(train_state.log) + 1, epochs + 1):
+        for group in train_state.optimizer.param_groups:
             group["lr"] = learning_rate * (1 + math.cos(math.pi * (number - 1) / max(COSINE_HORIZON, epochs))) / 2
-        learner.network.train()
+        train_state.network.train()
         steps = []
-        for count, batch in enumerate(_batches(learner, resident, number, batch_size), 1):
+        for count, batch in enumerate(_batches(train_state, resident, number, batch_size), 1):
             # All processes draw the same noise for the whole batch, of which each uses its part (`Batch.own`).
-            torch.manual_seed(derived_seed(learner.seed, learner.name, number, count))
-            steps.append(step(learner, objective, batch, combine, before_step))
-        yield Epoch(number, _means(learner, steps, number, learning_rate), None)
+            torch.manual_seed(derived_seed(train_state.seed, train_state.name, number, count))
+            steps.append(step(train_state, objective, batch, combine, before_step))
+        yield Epoch(number, _means(train_state, steps, number, learning_rate), None)
 
 
-def _batches(learner: TrainState, histories: DeviceHistories, epoch: int, batch_size: int) -> Iterator[Batch]:
-    random = np.random.default_rng(derived_seed(learner.seed, learner.name, epoch))
-    place, num_sink_tokens = learner.place, learner.network.padding.num_sink_tokens
+def _batches(train_state: TrainState, histories: DeviceHistories, epoch: int, batch_size: int) -> Iterator[Batch]:
+    random = np.random.default_rng(derived_seed(train_state.seed, train_state.name, epoch))
+    place, num_sink_tokens = train_state.place, train_state.network.padding.num_sink_tokens
     return shuffled(
         histories,
         batch_size,
@@ -143,44 +143,46 @@ def _batches(learner: TrainState, histories: DeviceHistories, epoch: int, batch_
         num_sink_tokens=num_sink_tokens,
         process=place.process,
         processes=place.processes,
-        multiple=learner.multiple,
+        multiple=train_state.multiple,
     )
 
 
 def step(
-    learner: TrainState,
+    train_state: TrainState,
     objective: nn.Module,
     batch: Batch,
     combine: Combine,
     before_step: Callable[[EmbeddingNetwork], None],
 ) -> dict[str, Tensor]:
     """One step of the optimiser; returns the losses, on the device still: to read them would make the host wait."""
-    learner.optimizer.zero_grad(set_to_none=True)
+    train_state.optimizer.zero_grad(set_to_none=True)
     losses = objective(batch)
-    combine(list(losses.values()), [weight for weight in learner.network.parameters() if weight.requires_grad])
-    before_step(learner.network)
-    learner.optimizer.step()
+    combine(list(losses.values()), [weight for weight in train_state.network.parameters() if weight.requires_grad])
+    before_step(train_state.network)
+    train_state.optimizer.step()
     return {name: value.detach() for name, value in losses.items()}
 
 
-def _means(learner: TrainState, steps: list[dict[str, Tensor]], epoch: int, learning_rate: float) -> dict[str, float]:
+def _means(
+    train_state: TrainState, steps: list[dict[str, Tensor]], epoch: int, learning_rate: float
+) -> dict[str, float]:
     """The mean of each loss over the epoch's steps, once all is known to be finite."""
     names = list(steps[0])
-    losses = average(torch.stack([torch.stack(list(step.values())) for step in steps]), learner.place).cpu()
+    losses = average(torch.stack([torch.stack(list(step.values())) for step in steps]), train_state.place).cpu()
     for step, name in losses.isfinite().logical_not().nonzero().tolist():
         value = f"{losses[step, name].item()}"
-        raise _divergence(learner, f"the {names[name]} loss", value, epoch, step + 1, learning_rate)
-    if not all(bool(weight.isfinite().all()) for weight in learner.network.parameters()):
-        raise _divergence(learner, "a weight", "not finite", epoch, len(steps), learning_rate)
+        raise _divergence(train_state, f"the {names[name]} loss", value, epoch, step + 1, learning_rate)
+    if not all(bool(weight.isfinite().all()) for weight in train_state.network.parameters()):
+        raise _divergence(train_state, "a weight", "not finite", epoch, len(steps), learning_rate)
     return dict(zip(names, losses.double().mean(0).tolist(), strict=True))
 
 
 def _divergence(
-    learner: TrainState, what: str, value: str, epoch: int, step: int, learning_rate: float
+    train_state: TrainState, what: str, value: str, epoch: int, step: int, learning_rate: float
 ) -> FloatingPointError:
     return FloatingPointError(
-        f"{what} of {learner.name} is {value} at epoch {epoch}, step {step}; "
-        f"try a smaller {learner.name}.learning_rate than {learning_rate}"
+        f"{what} of {train_state.name} is {value} at epoch {epoch}, step {step}; "
+        f"try a smaller {train_state.name}.learning_rate than {learning_rate}"
     )
 
 

@@ -2,14 +2,15 @@
 
     python -m benchmarks.harness.behaviour BEFORE AFTER
 
-Runs the steps of a short demo from a checkout of each commit, on one thread, and compares the SHA-256 of the prepared
-histories, of the weights after each stage, of the metrics, and of the answers of the packaged winner. Ends with exit
+Runs the stages of each commit's own `dvc.yaml` on a short demo, on one thread, and compares the SHA-256 of the prepared
+histories, of the weights after each stage, of the metrics, and of the answers of the winner. Ends with exit
 status 1 where one differs.
 """
 
 import argparse
 import hashlib
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -24,24 +25,14 @@ SHORT = {
     "warmup": {"epochs": 2},
     "finetune": {"epochs": 4, "evaluate_every": 2},
 }
-STEPS = {
-    "ingest": ["interactions", "rejects"],
-    "validate": ["interactions", "validation"],
-    "version": ["interactions", "validation", "versioned"],
-    "prepare": ["interactions", "versioned", "dataset"],
-    "pretrain": ["dataset", "pretrained"],
-    "warmup": ["dataset", "pretrained", "warmed"],
-    "finetune": ["dataset", "warmed", "finetuned"],
-    "evaluate": ["dataset", "pretrained", "finetuned", "winner", "metrics", "report"],
-}
-NAMES = {"interactions": "interactions.parquet", "rejects": "rejects.csv", "metrics": "metrics.json"}
+LAST = "evaluate"  # of the stages of dvc.yaml that run
 COMPARED = {
-    "histories": "dataset/histories.parquet",
-    "catalogue": "dataset/catalogue.parquet",
-    "stage 1": "pretrained/model.safetensors",
-    "stage 2": "warmed/model.safetensors",
-    "stage 3": "finetuned/model.safetensors",
-    "metrics": "metrics.json",
+    "histories": "artifacts/dvc/dataset/histories.parquet",
+    "catalogue": "artifacts/dvc/dataset/catalogue.parquet",
+    "stage 1": "artifacts/dvc/pretrained/model.safetensors",
+    "stage 2": "artifacts/dvc/warmed/model.safetensors",
+    "stage 3": "artifacts/dvc/finetuned/model.safetensors",
+    "metrics": "artifacts/dvc/metrics.json",
 }
 ANSWERS = """
 import importlib, sys
@@ -62,16 +53,16 @@ def results(checkout: Path, folder: Path) -> Iterator[tuple[str, str]]:
     (folder / "params.yaml").write_text(yaml.safe_dump(document))
     own = {"PYTHONPATH": str(checkout), "ADREC_PROGRESS_DIR": str(folder / "progress"), "OMP_NUM_THREADS": "1"}
     environment = os.environ | own
-    # Both modules had other names in the first layout.
-    module = "components" if (checkout / "components" / "__main__.py").exists() else "components.cli"
-    library = "adrec.inference" if (checkout / "adrec" / "inference.py").exists() else "adrec.recommend"
-    for step, artifacts in STEPS.items():
-        paths = [word for name in artifacts for word in (f"--{name}", NAMES.get(name, name))]
-        command = [sys.executable, "-m", module, step, *paths]
+    for step, stage in yaml.safe_load((checkout / "dvc.yaml").read_text())["stages"].items():
+        command = [sys.executable, *shlex.split(stage["cmd"])[1:]]
         subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+        if step == LAST:
+            break
     for name, path in COMPARED.items():
         yield name, hashlib.sha256((folder / path).read_bytes()).hexdigest()
-    program = [sys.executable, "-c", ANSWERS, library, "winner"]
+    # The library's module had another name in the first layout.
+    library = "adrec.inference" if (checkout / "adrec" / "inference.py").exists() else "adrec.recommend"
+    program = [sys.executable, "-c", ANSWERS, library, "artifacts/dvc/winner"]
     said = subprocess.run(program, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE)  # noqa: S603
     yield "answers", hashlib.sha256(said.stdout).hexdigest()
 

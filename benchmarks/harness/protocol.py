@@ -231,18 +231,18 @@ def learn(
 ) -> Trained:
     """Train `stage` from its beginning to its end."""
     start = time.process_time()
-    learner = stages.begin(stage, model, len(data.catalogue), weights, moments)
-    for epoch in stages.train(stage, learner, data, model):
+    train_state = stages.begin(stage, model, len(data.catalogue), weights, moments)
+    for epoch in stages.train(stage, train_state, data, model):
         watch(stage.name, epoch)
-    best = learner.best_epoch or len(learner.log)
+    best = train_state.best_epoch or len(train_state.log)
     record = {
-        "epochs": len(learner.log),
+        "epochs": len(train_state.log),
         "best_epoch": best,
-        "validation": learner.log[best - 1].validation,
-        "losses": learner.log[best - 1].losses,
+        "validation": train_state.log[best - 1].validation,
+        "losses": train_state.log[best - 1].losses,
         "cpu_seconds": round(time.process_time() - start, 3),
     }
-    return Trained(learner.weights(), stages.moments(learner), record)
+    return Trained(train_state.weights(), stages.moments(train_state), record)
 
 
 def built(name: str, model: config.Model, num_items: int, weights: dict[str, Tensor]) -> EmbeddingNetwork:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from adrec.files import new_file
+
 RESULTS = Path(__file__).parents[1] / "results"
 
 
@@ -17,6 +19,14 @@ def write(name: str, seed: int, figures: dict[str, Any]) -> Path:
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps({**surroundings(), "seed": seed, **figures}, indent=2) + "\n")
     return path
+
+
+def write_texts(folder: Path, contents: Mapping[str, str]) -> list[Path]:
+    """Write each text, with a line feed after it, to the file of its name in `folder`; gives the paths."""
+    for name, content in contents.items():
+        with new_file(folder / name) as unfinished:
+            unfinished.write_text(content + "\n")
+    return [folder / name for name in contents]
 
 
 def surroundings() -> dict[str, str]:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from adrec.config.params import load
 from adrec.files import new_file
-from benchmarks.harness import protocol, sweep
+from benchmarks.harness import protocol, record, sweep
 from benchmarks.harness.protocol import Recipe
 from benchmarks.harness.record import RESULTS
 from benchmarks.harness.spread import shown
@@ -205,12 +205,10 @@ def write(found: sweep.Figures, titles: Mapping[str, str], folder: Path = RESULT
         "ablations.md": report(found, titles),
         "ablations.json": json.dumps({**sweep.surroundings(found), **figures}, indent=2),
     }
-    for name, content in contents.items():
-        with new_file(folder / name) as unfinished:
-            unfinished.write_text(content + "\n")
+    written = record.write_texts(folder, contents)
     with new_file(folder / "ablations.svg") as unfinished:
         ablations_picture.draw(figures, unfinished)
-    return [folder / name for name in (*contents, "ablations.svg")]
+    return [*written, folder / "ablations.svg"]
 
 
 def main(words: Sequence[str] | None = None) -> None:

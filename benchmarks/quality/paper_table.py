@@ -17,8 +17,7 @@ from statistics import fmean
 from typing import Any
 
 from adrec.config.params import load
-from adrec.files import new_file
-from benchmarks.harness import datasets, protocol, sweep
+from benchmarks.harness import datasets, protocol, record, sweep
 from benchmarks.harness.protocol import Recipe
 from benchmarks.harness.record import RESULTS
 from benchmarks.harness.spread import deviation, shown
@@ -125,10 +124,7 @@ def write(of: Mapping[tuple[str, str], Mapping[str, Cell]], found: sweep.Figures
     }
     values = {**sweep.surroundings(found), **figures}
     contents = {"paper_table.md": table(of), "paper_table.json": json.dumps(values, indent=2)}
-    for name, content in contents.items():
-        with new_file(folder / name) as unfinished:
-            unfinished.write_text(content + "\n")
-    return [folder / name for name in contents]
+    return record.write_texts(folder, contents)
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -110,14 +110,12 @@ def write(found: Mapping[str, Mapping[str, Found]], folder: Path = record.RESULT
         "real_diffusion.md": reports,
         "real_diffusion.json": json.dumps({**record.surroundings(), **found}, indent=2),
     }
-    for name, content in contents.items():
-        with new_file(folder / name) as unfinished:
-            unfinished.write_text(content + "\n")
+    written = record.write_texts(folder, contents)
     pictures = [folder / f"real_diffusion-{dataset}.svg" for dataset in found]
     for path, runs in zip(pictures, found.values(), strict=True):
         with new_file(path) as unfinished:
             real_diffusion_picture.draw({title: each for title, each in runs.items() if each}, unfinished)
-    return [*(folder / name for name in contents), *pictures]
+    return [*written, *pictures]
 
 
 def main(words: Sequence[str] | None = None) -> None:

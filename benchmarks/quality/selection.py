@@ -19,7 +19,6 @@ from adrec import config
 from adrec.config.params import load
 from adrec.data.dataset import Dataset
 from adrec.evaluation.ranking import network_scorer, rank_targets
-from adrec.files import new_file
 from adrec.training import stages
 from adrec.training.trainer import SELECTION_METRIC
 from benchmarks.harness import measurement, protocol, record, sweep
@@ -63,12 +62,12 @@ def perform(recipe: Recipe, data: Dataset, seed: int, watch: protocol.Watch, cac
     """Train, and test after each evaluation; as `protocol.run`."""
     model, _, start = protocol.warmed_up(recipe, data, seed, watch, cache)
     stage = stages.finetune_stage(cast(config.Finetune, recipe.finetune))
-    learner = stages.begin(stage, model, len(data.catalogue), *start)
+    train_state = stages.begin(stage, model, len(data.catalogue), *start)
     tried = []
-    for epoch in stages.train(stage, learner, data, model):
+    for epoch in stages.train(stage, train_state, data, model):
         watch(stage.name, epoch)
         if epoch.validation:
-            scorer = network_scorer(learner.network.eval(), model.max_length, learner.device)
+            scorer = network_scorer(train_state.network.eval(), model.max_length, train_state.device)
             ranks_U = rank_targets(scorer, *data.examples("test"), exclude_history=False)
             test = measurement.batch_means(ranks_U, measurement.CUTOFFS)
             tried.append({"epoch": epoch.number, "validation": epoch.validation, "test": test})
@@ -148,10 +147,7 @@ def write(found: sweep.Figures, titles: Mapping[str, str], folder: Path = record
         "selection.md": "\n\n".join(f"### {dataset}\n\n{table(each)}" for dataset, each in chosen.items()),
         "selection.json": json.dumps({**sweep.surroundings(found), **chosen}, indent=2),
     }
-    for name, content in contents.items():
-        with new_file(folder / name) as unfinished:
-            unfinished.write_text(content + "\n")
-    return [folder / name for name in contents]
+    return record.write_texts(folder, contents)
 
 
 def main(words: Sequence[str] | None = None) -> None:

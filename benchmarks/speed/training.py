@@ -38,7 +38,7 @@ TOLERANCE = 1e-5  # two ways to compute the same loss differ by less
 Way = Callable[[Histories], None]
 
 
-def learner(stage: stages.Stage, model: config.Model, num_items: int, **changes: Any) -> TrainState:
+def train_state(stage: stages.Stage, model: config.Model, num_items: int, **changes: Any) -> TrainState:
     """A fresh learner of `model` with changes."""
     return stages.begin(stage, replace(model, **changes), num_items, {})
 
@@ -142,12 +142,12 @@ def compare(
         "masked, bfloat16": {"attention": "masked", "precision": "bfloat16"},
     }
     difference = largest_difference(
-        learner(stage, model, num_items, attention="sink"), model, histories.only(np.arange(BATCH))
+        train_state(stage, model, num_items, attention="sink"), model, histories.only(np.arange(BATCH))
     )
     if not difference < TOLERANCE:
         raise RuntimeError(f"{stage.name}: the losses differ by {difference}, so their costs are not comparable")
-    ways = {name: our_epoch(learner(stage, model, num_items, **of), model) for name, of in settings.items()}
-    reference = padded_step(learner(stage, model, num_items, attention="sink"), model)
+    ways = {name: our_epoch(train_state(stage, model, num_items, **of), model) for name, of in settings.items()}
+    reference = padded_step(train_state(stage, model, num_items, attention="sink"), model)
     spent = times({**ways, "padded": reference}, histories, rounds)
     return {"loss_difference": difference, **{name: _ratio(spent["padded"], spent[name]) for name in ways}}
 
@@ -156,7 +156,7 @@ def by_items(stage: stages.Stage, model: config.Model, histories: Histories, rou
     """The cost of our step with more items, as a multiple of that with the fewest."""
 
     def way(count: int) -> Way:
-        step = our_epoch(learner(stage, model, count), model)
+        step = our_epoch(train_state(stage, model, count), model)
         return lambda users: step(replace(users, items=users.items % count + 1))
 
     spent = times({str(count): way(count) for count in CATALOGUES}, histories, rounds)
@@ -169,7 +169,7 @@ def by_users(stage: stages.Stage, model: config.Model, num_items: int, histories
     spent = {}
     for number in TIMES_THE_USERS:
         repeated = histories.only(np.tile(np.arange(len(histories)), number))
-        epoch, start = our_epoch(learner(stage, model, num_items), model), now()
+        epoch, start = our_epoch(train_state(stage, model, num_items), model), now()
         epoch(repeated)
         spent[str(len(repeated))] = now() - start
     return {users: round(seconds / spent[str(len(histories))], 2) for users, seconds in spent.items()}

@@ -28,7 +28,7 @@ from adrec.nn.batches import DeviceHistories, pack
 from adrec.training import stages
 from adrec.training.trainer import Objective, TrainState
 from benchmarks.harness import datasets, record
-from benchmarks.speed.training import BATCH, SEED, learner, now, our_epoch
+from benchmarks.speed.training import BATCH, SEED, now, our_epoch, train_state
 
 PARAMS = Path("params.yaml")
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -112,12 +112,12 @@ def of_step(
     stage: stages.Stage, model: config.Model, num_items: int, histories: Histories, rates: Rates, rounds: int
 ) -> dict[str, float]:
     """Tokens a second, and the floor of a step as a share of its time."""
-    counted = learner(stage, replace(model, compile=False), num_items)
+    counted = train_state(stage, replace(model, compile=False), num_items)
     floor = rates.floor(
         operations(counted, histories, model.max_length),
         sum(weight.numel() for weight in counted.network.parameters()),
     )
-    epoch = our_epoch(learner(stage, model, num_items), model)
+    epoch = our_epoch(train_state(stage, model, num_items), model)
     seconds = median_seconds(lambda: epoch(histories), rounds)
     tokens = int(np.minimum(histories.lengths - 1, model.max_length).sum())
     return {"tokens_per_second": tokens / seconds, "share_of_floor": floor / seconds}
@@ -125,7 +125,7 @@ def of_step(
 
 def of_epoch(stage: stages.Stage, model: config.Model, data: Dataset, rounds: int) -> float:
     """Seconds of an epoch over a dataset, without its validation."""
-    epoch = our_epoch(learner(stage, model, len(data.catalogue)), model)
+    epoch = our_epoch(train_state(stage, model, len(data.catalogue)), model)
     return median_seconds(lambda: epoch(data.training), rounds)
 
 

@@ -55,23 +55,25 @@ def train(
     data = Dataset.read(dataset)
     if before is not None:
         _require_same_data(before, data)
-    learner = stages.begin(stage, model, len(data.catalogue), weights, moments)
-    progress = Progress.under(progress_folder(), stage, learner, data, model, _training_code())
-    restore_progress(progress, learner, stage.options.epochs)
-    wait(learner.place)  # none may be done, and forget the progress, before all have read it
-    done, epochs = len(learner.log), stage.options.epochs
-    if not learner.place.first:  # of several processes that come to the same, the first one writes and speaks
-        for _ in stages.train(stage, learner, data, model):
+    train_state = stages.begin(stage, model, len(data.catalogue), weights, moments)
+    progress = Progress.under(progress_folder(), stage, train_state, data, model, _training_code())
+    restore_progress(progress, train_state, stage.options.epochs)
+    wait(train_state.place)  # none may be done, and forget the progress, before all have read it
+    done, epochs = len(train_state.log), stage.options.epochs
+    if not train_state.place.first:  # of several processes that come to the same, the first one writes and speaks
+        for _ in stages.train(stage, train_state, data, model):
             pass
         return
     with tqdm(total=epochs, initial=done, desc=stage.name, unit="epoch", disable=None) as bar:
-        for epoch in stages.train(stage, learner, data, model):
-            progress.save(learner)
+        for epoch in stages.train(stage, train_state, data, model):
+            progress.save(train_state)
             bar.update()
             bar.set_postfix(_figures(epoch))
             if not sys.stderr.isatty():
                 print(progress_line(stage.name, epoch, epochs), flush=True)
-    Checkpoint(learner.weights(), stages.moments(learner), _about(stage, learner, model, data, before)).write(output)
+    Checkpoint(
+        train_state.weights(), stages.moments(train_state), _about(stage, train_state, model, data, before)
+    ).write(output)
     progress.forget()
 
 
@@ -80,14 +82,14 @@ def progress_folder() -> Path:
     return Path(os.environ.get("ADREC_PROGRESS_DIR", "artifacts/progress"))
 
 
-def restore_progress(progress: Progress, learner: TrainState, epochs: int) -> None:
-    """Bring `learner` to where it was when it was interrupted, if it was, and say so."""
+def restore_progress(progress: Progress, train_state: TrainState, epochs: int) -> None:
+    """Bring `train_state` to where it was when it was interrupted, if it was, and say so."""
     try:
-        progress.restore(learner)
+        progress.restore(train_state)
     except ValueError as error:
-        print(f"{learner.name}: {error}; starting from the beginning", flush=True)
-    if learner.log:
-        print(f"{learner.name}: continuing after epoch {len(learner.log)} of {epochs}", flush=True)
+        print(f"{train_state.name}: {error}; starting from the beginning", flush=True)
+    if train_state.log:
+        print(f"{train_state.name}: continuing after epoch {len(train_state.log)} of {epochs}", flush=True)
 
 
 def progress_line(name: str, epoch: Epoch, epochs: int) -> str:
@@ -122,7 +124,7 @@ def _require_same_data(before: Checkpoint, data: Dataset) -> None:
 
 
 def _about(
-    stage: stages.Stage, learner: TrainState, model: config.Model, data: Dataset, before: Checkpoint | None
+    stage: stages.Stage, train_state: TrainState, model: config.Model, data: Dataset, before: Checkpoint | None
 ) -> dict[str, Any]:
     """The checkpoint's description; the log and the configuration of earlier stages are part of it."""
     earlier = before.about if before is not None else {"config": {}, "log": {}}
@@ -130,9 +132,9 @@ def _about(
         "stage": stage.name,
         "network": stage.network,
         "config": {**earlier["config"], "model": model.as_dict(), stage.name: stage.options.as_dict()},
-        "log": {**earlier["log"], stage.name: [epoch.as_dict() for epoch in learner.log]},
+        "log": {**earlier["log"], stage.name: [epoch.as_dict() for epoch in train_state.log]},
         "seed": model.seed,
-        "best_epoch": learner.best_epoch,
+        "best_epoch": train_state.best_epoch,
         "num_items": len(data.catalogue),
         **{key: data.about[key] for key in ("data_hash", "data_tag", "catalogue_hash")},
     }

@@ -1,4 +1,4 @@
-"""The online store in Redis, under the rules that hold for every online store here (`features/contract.py`).
+"""The online store in Redis, under the rules that hold for every online store here (`features/online/contract.py`).
 
 Feast's own Redis store gives out rows past their time to live, reports unknown keys as present, refuses a row of the
 same time, and looks for a newer row before it writes, so that two writers can pass each other. The hashes are Feast's,
@@ -50,7 +50,7 @@ class SteadyRedisOnlineStoreConfig(RedisOnlineStoreConfig):
 
 
 class SteadyRedisOnlineStore(RedisOnlineStore):
-    """Redis under the rules of `features/contract.py`."""
+    """Redis under the rules of `features/online/contract.py`."""
 
     # Feast's store reads several views in one round trip, past `online_read`; one view is read here.
     _read_features_per_fv = OnlineStore._read_features_per_fv

@@ -1,4 +1,4 @@
-"""The online store in SQLite, under the rules that hold for every online store here (`features/contract.py`).
+"""The online store in SQLite, under the rules that hold for every online store here (`features/online/contract.py`).
 
 Feast's own SQLite store lets an older row overwrite a newer one, gives out rows past their time to live, keeps times to
 the second, and sends a statement for each value. The tables are Feast's; `event_ts` holds microseconds.
@@ -27,7 +27,7 @@ class SteadySqliteOnlineStoreConfig(SqliteOnlineStoreConfig):
 
 
 class SteadySqliteOnlineStore(SqliteOnlineStore):
-    """SQLite under the rules of `features/contract.py`."""
+    """SQLite under the rules of `features/online/contract.py`."""
 
     def online_write_batch(
         self, config: RepoConfig, table: FeatureView, data: list[contract.Row], progress: Callable[[int], Any] | None

@@ -26,14 +26,14 @@ def test_loss_gradients_and_ranks_are_those_of_the_cpu(tiny: dict[str, config.Se
     histories, targets = data.examples("test")
     losses, gradients, ranks = [], [], []
     for device in ("cpu", "cuda"):
-        learner = stages.begin(stage, replace(tiny["model"], device=device), len(data.catalogue), {})
-        learner.network.eval()
-        resident = DeviceHistories.of(data.training, 64, learner.device)
-        loss = learner.network.losses(pack(resident, np.arange(20), 64))["ce"]
+        train_state = stages.begin(stage, replace(tiny["model"], device=device), len(data.catalogue), {})
+        train_state.network.eval()
+        resident = DeviceHistories.of(data.training, 64, train_state.device)
+        loss = train_state.network.losses(pack(resident, np.arange(20), 64))["ce"]
         loss.backward()
         losses.append(loss.detach().cpu())
-        gradients.append(learner.network.item_embedding.weight.grad.cpu())
-        scorer = network_scorer(learner.network, tiny["model"].max_length, learner.device)
+        gradients.append(train_state.network.item_embedding.weight.grad.cpu())
+        scorer = network_scorer(train_state.network, tiny["model"].max_length, train_state.device)
         ranks.append(rank_targets(scorer, histories, targets, exclude_history=True))
     torch.testing.assert_close(losses[0], losses[1], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-3, atol=1e-5)
@@ -50,10 +50,10 @@ def test_the_three_stages_train(compiled: bool, tiny: dict[str, config.Section],
         stages.warmup_stage(tiny["warmup"]),
         stages.finetune_stage(tiny["finetune"]),
     ):
-        learner = stages.begin(stage, model, len(data.catalogue), weights, moments)
-        epochs = list(stages.train(stage, learner, data, model))
+        train_state = stages.begin(stage, model, len(data.catalogue), weights, moments)
+        epochs = list(stages.train(stage, train_state, data, model))
         assert len(epochs) == stage.options.epochs
-        weights, moments = learner.weights(), stages.moments(learner)
+        weights, moments = train_state.weights(), stages.moments(train_state)
         if stage.name == "pretrain":
             weights, moments = stages.embeddings_of(weights), {}
 
@@ -73,11 +73,11 @@ def test_the_host_waits_for_no_step(attention: str, tiny: dict[str, config.Secti
     data = Dataset.read(tiny_dataset)
     model = replace(tiny["model"], device="cuda", attention=attention)
     for stage in (stages.pretrain_stage(tiny["pretrain"]), stages.finetune_stage(tiny["finetune"])):
-        learner = stages.begin(stage, model, len(data.catalogue), {})
-        resident = DeviceHistories.of(data.training, model.max_length, learner.device)
+        train_state = stages.begin(stage, model, len(data.catalogue), {})
+        resident = DeviceHistories.of(data.training, model.max_length, train_state.device)
         batches = shuffled(
-            resident, 32, np.random.default_rng(0), num_sink_tokens=learner.network.padding.num_sink_tokens
+            resident, 32, np.random.default_rng(0), num_sink_tokens=train_state.network.padding.num_sink_tokens
         )
         with nobody_waiting():
             for batch in batches:
-                step(learner, learner.network, batch, stage.combine, stage.before_step)
+                step(train_state, train_state.network, batch, stage.combine, stage.before_step)

@@ -29,7 +29,7 @@ def rated() -> pl.DataFrame:
 def test_spark_makes_the_same_catalogue_and_histories(tmp_path: Path, min_rating: float, core: int) -> None:
     path = tmp_path / "interactions.parquet"
     rated().write_parquet(path, row_group_size=150)  # Spark reads it in parts, of which none knows the others
-    catalogue, histories = spark.build(path, min_rating, core)
+    catalogue, histories = spark.build_histories(path, min_rating, core)
     expected, by_one_machine = build_histories(keep_positives(rated(), min_rating), core)
     assert catalogue == expected
     assert histories.users == by_one_machine.users

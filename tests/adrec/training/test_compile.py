@@ -31,10 +31,10 @@ def trained(model: config.Model, tiny: dict[str, config.Section], dataset: Datas
     """After stage 3 from random weights, in rows as compiled blocks have them."""
     stage = stages.finetune_stage(tiny["finetune"])
     rows = multiple(stage.options.batch_size)
-    learner = replace(stages.begin(stage, model, len(dataset.catalogue), {}), multiple=rows)
-    for _ in stages.train(stage, learner, dataset, model):
+    train_state = replace(stages.begin(stage, model, len(dataset.catalogue), {}), multiple=rows)
+    for _ in stages.train(stage, train_state, dataset, model):
         pass
-    return learner
+    return train_state
 
 
 @pytest.mark.slow
@@ -73,10 +73,10 @@ def test_validation_compiles_nothing(tiny: dict[str, config.Section], dataset: D
     model = replace(tiny["model"], compile=True)
     torch._dynamo.reset()  # what other tests compiled serves this one too
     counters.clear()
-    learner = trained(model, tiny, dataset)
+    train_state = trained(model, tiny, dataset)
     compiled = counters["stats"]["unique_graphs"]
     assert compiled > 0
-    stages.validate(learner, dataset, replace(model, max_length=5))
+    stages.validate(train_state, dataset, replace(model, max_length=5))
     assert counters["stats"]["unique_graphs"] == compiled
 
 

@@ -26,14 +26,14 @@ def dataset(tiny_dataset: Path) -> Dataset:
 def begin(name: str, tiny: dict, dataset: Dataset, folder: Path, **changes: Any) -> tuple[Any, TrainState, Progress]:
     """A stage, a learner at its start and the progress for it."""
     stage = STAGES[name](replace(tiny[name], **changes))
-    learner = stages.begin(stage, tiny["model"], len(dataset.catalogue), {})
-    return stage, learner, Progress.under(folder, stage, learner, dataset, tiny["model"], "code")
+    train_state = stages.begin(stage, tiny["model"], len(dataset.catalogue), {})
+    return stage, train_state, Progress.under(folder, stage, train_state, dataset, tiny["model"], "code")
 
 
-def remembered(learner: TrainState) -> dict[str, torch.Tensor]:
-    state = {f"{name}/{key}": x for name, values in stages.moments(learner).items() for key, x in values.items()}
-    best = {f"best/{name}": value for name, value in (learner.best_weights or {}).items()}
-    return {**learner.network.state_dict(), **state, **best}
+def remembered(train_state: TrainState) -> dict[str, torch.Tensor]:
+    state = {f"{name}/{key}": x for name, values in stages.moments(train_state).items() for key, x in values.items()}
+    best = {f"best/{name}": value for name, value in (train_state.best_weights or {}).items()}
+    return {**train_state.network.state_dict(), **state, **best}
 
 
 def assert_alike(one: TrainState, other: TrainState) -> None:
@@ -72,25 +72,25 @@ def test_a_stage_with_compiled_blocks_goes_on_too(tiny: dict, dataset: Dataset, 
 def test_a_stage_whose_patience_is_over_trains_no_more(tiny: dict, dataset: Dataset) -> None:
     """It was killed after its last epoch and before its checkpoint was written."""
     stage = STAGES["finetune"](replace(tiny["finetune"], epochs=10, patience=1))
-    learner = stages.begin(stage, tiny["model"], len(dataset.catalogue), {})
-    learner.log = [Epoch(1, {}, {"NDCG@20": 0.2}), Epoch(2, {}, {"NDCG@20": 0.1})]
-    assert list(stages.train(stage, learner, dataset, tiny["model"])) == []
+    train_state = stages.begin(stage, tiny["model"], len(dataset.catalogue), {})
+    train_state.log = [Epoch(1, {}, {"NDCG@20": 0.2}), Epoch(2, {}, {"NDCG@20": 0.1})]
+    assert list(stages.train(stage, train_state, dataset, tiny["model"])) == []
 
 
 def test_without_progress_a_stage_starts_at_its_beginning(tiny: dict, dataset: Dataset, tmp_path: Path) -> None:
-    _, learner, progress = begin("pretrain", tiny, dataset, tmp_path)
+    _, train_state, progress = begin("pretrain", tiny, dataset, tmp_path)
     _, untouched, _ = begin("pretrain", tiny, dataset, tmp_path)
-    progress.restore(learner)
-    assert_alike(learner, untouched)
+    progress.restore(train_state)
+    assert_alike(train_state, untouched)
 
 
 def test_a_kill_while_saving_leaves_what_was_saved_before(
     tiny: dict, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage, learner, progress = begin("pretrain", tiny, dataset, tmp_path)
-    epochs = stages.train(stage, learner, dataset, tiny["model"])
+    stage, train_state, progress = begin("pretrain", tiny, dataset, tmp_path)
+    epochs = stages.train(stage, train_state, dataset, tiny["model"])
     next(epochs)
-    progress.save(learner)
+    progress.save(train_state)
     next(epochs)
 
     def killed(self: Path, target: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_kill_while_saving_leaves_what_was_saved_before(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
-            progress.save(learner)
+            progress.save(train_state)
     _, resumed, _ = begin("pretrain", tiny, dataset, tmp_path)
     progress.restore(resumed)
     assert len(resumed.log) == 1
@@ -111,24 +111,24 @@ def test_a_kill_while_saving_leaves_what_was_saved_before(
 def test_whatever_changes_the_outcome_has_a_progress_of_its_own(
     tiny: dict, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage, learner, progress = begin("warmup", tiny, dataset, tmp_path)
+    stage, train_state, progress = begin("warmup", tiny, dataset, tmp_path)
     stage_3, model, shorter = begin("finetune", tiny, dataset, tmp_path)[0], tiny["model"], dataset.histories.last(9)
     slower = stages.warmup_stage(replace(tiny["warmup"], learning_rate=1e-4))
     later = replace(dataset, about={**dataset.about, "split": GlobalTime(1, 2).as_dict()})
     learners = [stages.begin(stage, replace(model, seed=1), len(dataset.catalogue), {}) for _ in range(2)]
     others = [
-        Progress.under(tmp_path, stage_3, learner, dataset, model, "code"),
-        Progress.under(tmp_path, slower, learner, dataset, model, "code"),
+        Progress.under(tmp_path, stage_3, train_state, dataset, model, "code"),
+        Progress.under(tmp_path, slower, train_state, dataset, model, "code"),
         Progress.under(tmp_path, stage, learners[0], dataset, model, "code"),
-        Progress.under(tmp_path, stage, learner, replace(dataset, histories=shorter), model, "code"),
-        Progress.under(tmp_path, stage, learner, later, model, "code"),
-        Progress.under(tmp_path, stage, learner, dataset, replace(model, dropout=0.2), "code"),
-        Progress.under(tmp_path, stage, learner, dataset, model, "other code"),
-        Progress.under(tmp_path, stage, replace(learner, device=torch.device("meta")), dataset, model, "code"),
+        Progress.under(tmp_path, stage, train_state, replace(dataset, histories=shorter), model, "code"),
+        Progress.under(tmp_path, stage, train_state, later, model, "code"),
+        Progress.under(tmp_path, stage, train_state, dataset, replace(model, dropout=0.2), "code"),
+        Progress.under(tmp_path, stage, train_state, dataset, model, "other code"),
+        Progress.under(tmp_path, stage, replace(train_state, device=torch.device("meta")), dataset, model, "code"),
     ]
     with monkeypatch.context() as patch:
         patch.setattr(torch, "__version__", "0.0.0")
-        others.append(Progress.under(tmp_path, stage, learner, dataset, model, "code"))
+        others.append(Progress.under(tmp_path, stage, train_state, dataset, model, "code"))
     assert len({progress.key, *(other.key for other in others)}) == 1 + len(others)
     assert len({progress.folder, *(other.folder for other in others)}) == 1 + len(others)
     assert Progress.under(tmp_path, stage, learners[1], dataset, model, "code") == others[2]
@@ -136,9 +136,9 @@ def test_whatever_changes_the_outcome_has_a_progress_of_its_own(
 
 
 def test_one_bit_or_byte_amiss_is_noticed_wherever_it_is(tiny: dict, dataset: Dataset, tmp_path: Path) -> None:
-    stage, learner, progress = begin("pretrain", tiny, dataset, tmp_path)
-    next(stages.train(stage, learner, dataset, tiny["model"]))
-    progress.save(learner)
+    stage, train_state, progress = begin("pretrain", tiny, dataset, tmp_path)
+    next(stages.train(stage, train_state, dataset, tiny["model"]))
+    progress.save(train_state)
     file = progress.folder / PROGRESS_FILE
     sound = file.read_bytes()
     header = 8 + int.from_bytes(sound[:8], "little")
@@ -154,9 +154,9 @@ def test_one_bit_or_byte_amiss_is_noticed_wherever_it_is(tiny: dict, dataset: Da
 
 
 def test_the_progress_of_something_else_is_refused(tiny: dict, dataset: Dataset, tmp_path: Path) -> None:
-    stage, learner, progress = begin("pretrain", tiny, dataset, tmp_path)
-    next(stages.train(stage, learner, dataset, tiny["model"]))
-    progress.save(learner)
+    stage, train_state, progress = begin("pretrain", tiny, dataset, tmp_path)
+    next(stages.train(stage, train_state, dataset, tiny["model"]))
+    progress.save(train_state)
     _, other, foreign = begin("pretrain", tiny, dataset, tmp_path, learning_rate=0.5)
     progress.folder.rename(foreign.folder)
     with pytest.raises(ValueError, match="is the progress of something else"):

@@ -27,30 +27,30 @@ def learner_of(tiny: dict, dataset: Dataset) -> TrainState:
     return begin(pretrain_stage(tiny["pretrain"]), tiny["model"], len(dataset.catalogue), {})
 
 
-def epochs_of(learner: TrainState, dataset: Dataset, epochs: int, **options: Any) -> Iterator[Epoch]:
+def epochs_of(train_state: TrainState, dataset: Dataset, epochs: int, **options: Any) -> Iterator[Epoch]:
     """Training in batches of 32 users, of which there are five."""
     options = {"batch_size": 32, "max_length": 12, "learning_rate": LEARNING_RATE, **options}
-    return fit(learner, dataset.training, epochs=epochs, **options)
+    return fit(train_state, dataset.training, epochs=epochs, **options)
 
 
 @pytest.fixture
 def shown(tiny: dict, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> tuple[TrainState, list[Batch]]:
     """A learner, and the batches that its network has been given."""
-    learner, batches = learner_of(tiny, dataset), []
-    losses = learner.network.losses
+    train_state, batches = learner_of(tiny, dataset), []
+    losses = train_state.network.losses
 
     def noted(batch: Batch) -> dict[str, Tensor]:
         batches.append(batch)
         return losses(batch)
 
-    monkeypatch.setattr(learner.network, "losses", noted)
-    return learner, batches
+    monkeypatch.setattr(train_state.network, "losses", noted)
+    return train_state, batches
 
 
 def test_each_epoch_has_batches_of_another_order(shown: tuple[TrainState, list[Batch]], dataset: Dataset) -> None:
-    learner, batches = shown
-    for epoch in epochs_of(learner, dataset, 2):
-        learner.record(epoch)
+    train_state, batches = shown
+    for epoch in epochs_of(train_state, dataset, 2):
+        train_state.record(epoch)
     assert len(batches) == 2 * 5
     first, second = (torch.cat([batch.items_M for batch in part]) for part in (batches[:5], batches[5:]))
     assert not torch.equal(first, second)
@@ -60,8 +60,8 @@ def test_each_epoch_has_batches_of_another_order(shown: tuple[TrainState, list[B
 def test_batches_have_the_multiple_of_rows_that_their_learner_asks_for(
     shown: tuple[TrainState, list[Batch]], dataset: Dataset
 ) -> None:
-    learner, batches = shown
-    next(epochs_of(replace(learner, multiple=7), dataset, 1))
+    train_state, batches = shown
+    next(epochs_of(replace(train_state, multiple=7), dataset, 1))
     assert batches
     assert all(len(batch.layout.segments_RW) % 7 == 0 for batch in batches)
 
@@ -77,10 +77,10 @@ def test_each_step_draws_other_noise(tiny: dict, dataset: Dataset) -> None:
 def test_the_learning_rate_follows_the_cosine_of_500_epochs_or_more(
     epochs: int, horizon: int, tiny: dict, dataset: Dataset
 ) -> None:
-    learner = learner_of(tiny, dataset)
-    for number, _ in zip((0, 1), epochs_of(learner, dataset, epochs), strict=False):
+    train_state = learner_of(tiny, dataset)
+    for number, _ in zip((0, 1), epochs_of(train_state, dataset, epochs), strict=False):
         expected = LEARNING_RATE * (1 + math.cos(math.pi * number / horizon)) / 2
-        assert learner.optimizer.param_groups[0]["lr"] == pytest.approx(expected, rel=1e-9)
+        assert train_state.optimizer.param_groups[0]["lr"] == pytest.approx(expected, rel=1e-9)
 
 
 def test_patience_counts_evaluations_without_a_better_one() -> None:
@@ -93,9 +93,9 @@ def test_patience_counts_evaluations_without_a_better_one() -> None:
 
 
 def test_the_weights_handed_on_are_those_of_the_first_of_the_best_validations(tiny: dict, dataset: Dataset) -> None:
-    learner = learner_of(tiny, dataset)
+    train_state = learner_of(tiny, dataset)
     for number, value in enumerate((0.1, 0.3, 0.3, 0.2), start=1):
-        torch.nn.init.constant_(learner.network.item_embedding.weight, number)
-        learner.record(Epoch(number, {}, {"NDCG@20": value}))
-    assert learner.best_epoch == 2
-    assert (learner.weights()[ITEM_EMBEDDING] == 2).all()
+        torch.nn.init.constant_(train_state.network.item_embedding.weight, number)
+        train_state.record(Epoch(number, {}, {"NDCG@20": value}))
+    assert train_state.best_epoch == 2
+    assert (train_state.weights()[ITEM_EMBEDDING] == 2).all()

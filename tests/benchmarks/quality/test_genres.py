@@ -67,7 +67,7 @@ def movielens(folder: Path, params: dict[str, config.Section], tmp_path: Path) -
 
 def embeddings(data: Dataset, params: dict[str, config.Section]) -> np.ndarray:
     stage = stages.pretrain_stage(replace(params["pretrain"], **HASTE))
-    learner = stages.begin(stage, params["model"], len(data.catalogue), {})
-    for _ in stages.train(stage, learner, data, params["model"]):
+    train_state = stages.begin(stage, params["model"], len(data.catalogue), {})
+    for _ in stages.train(stage, train_state, data, params["model"]):
         pass
-    return learner.network.item_embedding.weight[1:].detach().cpu().numpy()
+    return train_state.network.item_embedding.weight[1:].detach().cpu().numpy()

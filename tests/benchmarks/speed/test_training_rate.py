@@ -12,7 +12,7 @@ from adrec.data.dataset import Dataset
 from adrec.nn.batches import DeviceHistories, pack
 from adrec.training import stages
 from benchmarks.speed import training_rate
-from benchmarks.speed.training import learner
+from benchmarks.speed.training import train_state
 from benchmarks.speed.training_rate import Rates
 
 
@@ -23,7 +23,7 @@ def data(tiny_dataset: Path) -> Dataset:
 
 def test_all_products_of_a_step_are_counted(data: Dataset, tiny: dict[str, Any]) -> None:
     stage, model = stages.pretrain_stage(tiny["pretrain"]), tiny["model"]
-    student = learner(stage, model, len(data.catalogue))
+    student = train_state(stage, model, len(data.catalogue))
     batch = pack(DeviceHistories.of(data.training, model.max_length), np.arange(len(data.training)), model.max_length)
     rows, width = batch.layout.segments_RW.shape
     linear = 12 * model.dimension**2  # four of attention, eight of feed-forward
